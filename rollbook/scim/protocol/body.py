@@ -1,0 +1,171 @@
+"""Request bodies: bytes to JSON values, with everything refused that JSON readers quarrel about.
+
+What the values mean is for `normalize.py` and `patch.py`; how long a body may be is for the door.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from rollbook.scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError
+
+MAX_DEPTH = 32
+
+_BOM = b"\xef\xbb\xbf"
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def dumps(value: Any) -> bytes:
+    """A value as JSON in UTF-8."""
+    return _encode(value)
+
+
+def parse_object(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """`parse` where only a JSON object will do."""
+    value = parse(raw, max_depth=max_depth)
+    if type(value) is not dict:
+        raise InvalidSyntax(
+            "The body is not a JSON object. Send one object: it starts with { and ends with }."
+        )
+    return value
+
+
+def parse(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+    """The JSON value of a body; a byte order mark is skipped.
+
+    Takes time linear in the length, whatever the body holds. Raises InvalidSyntax for an empty body, text
+    that is not UTF-8 or not JSON (NaN, Infinity and lone surrogates are not), nesting deeper than
+    `max_depth`, and a name given twice in one object, in whatever case; InvalidValue for NUL characters
+    and for whole numbers that do not fit in 64 bits.
+    """
+    if raw.startswith(_BOM):
+        raw = raw[3:]
+    if not raw or raw.isspace():
+        raise InvalidSyntax("The body is empty. Send the resource or the PATCH message as a JSON object.")
+    outside = _outside_strings(raw)
+    if outside.count(b"{") + outside.count(b"[") > max_depth:
+        _check_depth(outside, max_depth)
+    try:
+        value = _decode(raw)
+    except UnicodeDecodeError:
+        raise InvalidSyntax("The body is not valid UTF-8. Send JSON encoded as UTF-8.") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _not_json(error) from None
+    if _count_keys(value) != outside.count(b":"):
+        _name_repeated_key(raw)
+    if b"\\u0000" in raw:
+        _refuse_nul(value)
+    if _LONG_NUMBER.search(outside) is not None:
+        _refuse_large_numbers(value)
+    return value
+
+
+def _outside_strings(raw: bytes) -> bytes:
+    """What stands outside of strings. Escaped backslashes go first, then escaped quotes; every quote left
+    opens or closes a string. Exact up to the first byte at which the text stops being JSON."""
+    if b"\\" in raw:
+        raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(raw.split(b'"')[::2])
+
+
+def _check_depth(outside: bytes, max_depth: int) -> None:
+    """Takes innermost pairs away, one level a round: what is left after `max_depth` rounds lay deeper
+    (or has no partner). Python never looks at single brackets, so a mebibyte takes milliseconds."""
+    brackets = outside.translate(None, _NOT_BRACKETS)
+    for _ in range(max_depth):
+        fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not fewer:
+            return
+        if len(fewer) == len(brackets):
+            break
+        brackets = fewer
+    raise InvalidSyntax(
+        f"The body is nested deeper than {max_depth} levels, or its brackets do not match. "
+        "No SCIM message needs that; check how the client builds the body."
+    )
+
+
+def _count_keys(value: Any) -> int:
+    """The number of keys in a value; refuses two keys of one object that differ in case only."""
+    count = 0
+    pending = [value]
+    for item in pending:
+        if type(item) is dict:
+            count += len(item)
+            if len(set(map(str.lower, item))) != len(item):
+                _refuse_same_key(item)
+            pending += [child for child in item.values() if type(child) is dict or type(child) is list]
+        elif type(item) is list:
+            pending += [child for child in item if type(child) is dict or type(child) is list]
+    return count
+
+
+def _refuse_same_key(keys: Any) -> None:
+    seen: set[str] = set()
+    for key in keys:
+        if key.lower() in seen:
+            raise InvalidSyntax(
+                f'The body gives "{key[:80]}" twice in one object (case does not count). '
+                "Send each attribute once; in Okta, look for two mappings to the same attribute."
+            )
+        seen.add(key.lower())
+
+
+def _name_repeated_key(raw: bytes) -> None:
+    """Reads the body once more, slowly, to say which key came twice."""
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        _refuse_same_key([key for key, _ in pairs])
+
+    json.loads(raw, object_pairs_hook=check, parse_int=str, parse_float=str)
+    raise InvalidSyntax("The body gives a name twice in one object. Send each attribute once.")
+
+
+def _refuse_nul(value: Any) -> None:
+    pending = [("", value)]
+    for name, item in pending:
+        if type(item) is str:
+            if "\0" in item:
+                raise InvalidValue(
+                    f'The value of "{name[:80]}" holds a NUL character (\\u0000), which no text can keep. '
+                    "Remove it at its source."
+                )
+        elif type(item) is dict:
+            for key, child in item.items():
+                if "\0" in key:
+                    raise InvalidValue("An attribute name holds a NUL character (\\u0000). Remove it.")
+                pending.append((key, child))
+        elif type(item) is list:
+            pending += [(name, child) for child in item]
+
+
+def _refuse_large_numbers(value: Any) -> None:
+    pending = [("", value)]
+    for name, item in pending:
+        if type(item) is int:
+            if not _SMALLEST <= item <= _LARGEST:
+                raise InvalidValue(
+                    f'The number in "{name[:80]}" does not fit in 64 bits. Send it as text, in quotes.'
+                )
+        elif type(item) is dict:
+            pending += [(key, child) for key, child in item.items()]
+        elif type(item) is list:
+            pending += [(name, child) for child in item]
+
+
+def _not_json(error: Exception) -> ScimError:
+    reason = str(error).removeprefix("JSON is malformed: ")
+    if "out of range" in reason:
+        return InvalidValue("A number in the body is too large to keep. Send it as text, in quotes.")
+    return InvalidSyntax(
+        f"The body is not valid JSON: {reason[:120]}. Nothing was changed; correct the body."
+    )
