@@ -42,9 +42,7 @@ def creation(user: OktaUser, password: str, *, with_external_id: bool, with_ente
     return body
 
 
-def merged(
-    user: OktaUser, answer: JSON, *, active: bool, with_external_id: bool, with_enterprise: bool
-) -> JSON:
+def merged(user: OktaUser, answer: JSON, *, active: bool, with_external_id: bool, with_enterprise: bool) -> JSON:
     """The body of PUT /Users/{id}: the server's own GET answer with Okta's attributes written over it.
 
     Whatever Okta does not map goes back as it came, `meta`, `groups` and a by now stale `name.formatted`

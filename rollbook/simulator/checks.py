@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollbook.simulator.app import resources
-from rollbook.simulator.bodies import JSON
+from rollbook.simulator.bodies import ENTERPRISE, JSON
 from rollbook.simulator.wire import ERROR, Answer, ProvisioningError
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -112,6 +112,14 @@ def expect_values(user: JSON, wanted: dict[str, Any]) -> None:
     for path, value in wanted.items():
         found = first_email(user) if path == "email" else reach(user, path)
         expect(found == value, f"{path} is {found!r}, expected {value!r}.")
+
+
+def expect_enterprise(user: JSON, **wanted: str) -> None:
+    """Compares attributes of the enterprise extension (RFC 7643 section 4.3)."""
+    extension = user.get(ENTERPRISE)
+    held = extension if isinstance(extension, dict) else {}
+    for name, value in wanted.items():
+        expect(held.get(name) == value, f"{name} is {held.get(name)!r}, expected {value!r}.")
 
 
 def reach(user: JSON, path: str) -> Any:

@@ -3,12 +3,12 @@
 After each act the server is asked what it now holds. The requests are app.py's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rollbook.simulator.app import Kind, ProvisioningApp, resources, user_path
-from rollbook.simulator.bodies import ENTERPRISE, JSON, status_change
-from rollbook.simulator.checks import Step, UnmetError, expect, expect_values, play
+from rollbook.simulator.bodies import JSON, status_change
+from rollbook.simulator.checks import Step, UnmetError, expect, expect_enterprise, expect_values, play
 from rollbook.simulator.people import Assignment, OktaUser
 from rollbook.simulator.wire import Wire, equals
 
@@ -36,9 +36,7 @@ def life_cycle(life: Life) -> Iterator[Step]:
     """Assign, read, update, e-mail, user name, deactivate, assign again, unassign; the rest is skipped
     when the creation fails."""
     kind = life.app.kind
-    created = play(
-        f"Assign ({kind})", "looked up, then created, then found by user name", lambda: _assign(life)
-    )
+    created = play(f"Assign ({kind})", "looked up, then created, then found by user name", lambda: _assign(life))
     yield created
     if not created.ok:
         return
@@ -61,6 +59,19 @@ def expect_synchronized(app: ProvisioningApp, assignment: Assignment) -> Assignm
     if assignment.sync != "SYNCHRONIZED":
         raise UnmetError(app.tasks[-1].text if app.tasks else "Nothing was sent.")
     return assignment
+
+
+def take_away(wire: Wire, ids: Iterable[str]) -> str:
+    """Deletes users, and archives those whose deletion is refused; raises UnmetError when neither works."""
+    deleted = archived = 0
+    for user_id in dict.fromkeys(ids):
+        if wire.send("DELETE", user_path(user_id)).status in (200, 204, 404):
+            deleted += 1
+            continue
+        answer = wire.send("PATCH", user_path(user_id), body=status_change(False))
+        expect(answer.status in (200, 204), f"{user_id} could be neither deleted nor archived.")
+        archived += 1
+    return f"{deleted} deleted" + (f", {archived} left archived" if archived else "")
 
 
 def _assign(life: Life) -> str:
@@ -87,9 +98,7 @@ def _update(life: Life) -> str:
     expect_synchronized(life.app, life.app.push_profile(life.user))
     user = life.read()
     expect_values(user, {"name.givenName": "Renamed", "id": life.id})
-    location = user.get(ENTERPRISE)
-    held = location.get("costCenter") if isinstance(location, dict) else None
-    expect(held == "Porto", f"costCenter is {held!r}, expected 'Porto'.")
+    expect_enterprise(user, costCenter="Porto")
     return "first name and costCenter as sent"
 
 

@@ -6,6 +6,7 @@ Each probe is one step; none changes a user.
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rollbook.simulator.app import resources
 from rollbook.simulator.checks import (
     LIST,
     Step,
@@ -77,8 +78,8 @@ def _schemas(wire: Wire) -> str:
     for answer in (kinds, schemas):
         expect_status(answer, 200)
         expect(LIST in (expect_object(answer).get("schemas") or []), "The answer is not a ListResponse.")
-    names = [item.get("name") for item in expect_object(kinds).get("Resources") or []]
-    urns = [item.get("id") for item in expect_object(schemas).get("Resources") or []]
+    names = [item.get("name") for item in resources(expect_object(kinds))]
+    urns = [item.get("id") for item in resources(expect_object(schemas))]
     expect("User" in names, "No resource type is named User.")
     expect("urn:ietf:params:scim:schemas:core:2.0:User" in urns, "The core User schema is not listed.")
     return f"{len(urns)} schemas"

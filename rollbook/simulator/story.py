@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 from rollbook.simulator import probes
 from rollbook.simulator.acceptance import Visit, specification, visit
-from rollbook.simulator.app import Kind, user_path
-from rollbook.simulator.bodies import status_change
-from rollbook.simulator.checks import Step, expect, play
-from rollbook.simulator.lifecycle import life_cycle, new_life
+from rollbook.simulator.app import Kind
+from rollbook.simulator.checks import Step, play
+from rollbook.simulator.lifecycle import life_cycle, new_life, take_away
 from rollbook.simulator.people import OktaUser, okta_id
 from rollbook.simulator.wire import ProvisioningError, Scheme, Wire
 
@@ -52,7 +51,7 @@ def _acceptance(wire: Wire, dice: random.Random) -> Iterator[Step]:
         if here.first_id:
             yield from _beyond(here, dice)
     finally:
-        tidied = play("Tidy", "the invented users are gone", lambda: _tidy(here))
+        tidied = play("Tidy", "the invented users are gone", lambda: take_away(wire, here.made))
     yield tidied
 
 
@@ -93,16 +92,3 @@ def _settle_path(wire: Wire) -> None:
             continue
         if answer.body is not None and answer.status != 404:
             return
-
-
-def _tidy(here: Visit) -> str:
-    deleted = archived = 0
-    for user_id in dict.fromkeys(here.made):
-        if here.wire.send("DELETE", user_path(user_id)).status in (200, 204, 404):
-            deleted += 1
-            continue
-        answer = here.wire.send("PATCH", user_path(user_id), body=status_change(False))
-        expect(answer.status in (200, 204), f"{user_id} could be neither deleted nor archived.")
-        archived += 1
-    left = f", {archived} left archived" if archived else ""
-    return f"{deleted} deleted{left}"

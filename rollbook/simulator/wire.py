@@ -182,9 +182,7 @@ class Wire:
         )
         return Answer(response.status_code, response.headers, parsed, fault, elapsed)
 
-    def _record(
-        self, method: str, path: str, status: int | None, sent: JSON | None, got: Any, start: float
-    ) -> float:
+    def _record(self, method: str, path: str, status: int | None, sent: JSON | None, got: Any, start: float) -> float:
         elapsed = (time.perf_counter() - start) * 1000
         self.exchanges.append(Exchange(method, path, status, sent, self._without_key(got), elapsed))
         return elapsed

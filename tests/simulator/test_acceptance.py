@@ -1,7 +1,6 @@
 """Okta's acceptance sequence holds against a good SCIM server and names what a bad one does."""
 
 import json
-from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -10,13 +9,7 @@ from rollbook.simulator.app import resources
 from rollbook.simulator.checks import Step
 from rollbook.simulator.story import acceptance
 from rollbook.simulator.wire import Wire
-from tests.simulator.servers import Reply, scim_server, scripted_server
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    with scim_server() as base_url:
-        yield base_url
+from tests.simulator.servers import Reply, scripted_server
 
 
 def users(base_url: str) -> list[str]:

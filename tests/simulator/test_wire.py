@@ -129,9 +129,7 @@ def test_a_missing_or_malformed_retry_after_means_five_minutes(header: str | Non
 def test_a_check_does_not_wait_longer_than_its_patience() -> None:
     with scripted_server(Reply(429, scim_error(429, "Too many."))) as server:
         with pytest.raises(ProvisioningError, match="would now wait 300 seconds"):
-            wire_to(server.base_url, patience=30, sleep=lambda _: pytest.fail("it waited")).ask(
-                "GET", "/Users"
-            )
+            wire_to(server.base_url, patience=30, sleep=lambda _: pytest.fail("it waited")).ask("GET", "/Users")
         assert len(server.requests) == 1
 
 

@@ -1,0 +1,95 @@
+"""The cast of the demo and what its scenes share: the stage, the apps, the people; questions to the command line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rollbook.simulator.app import ProvisioningApp
+from rollbook.simulator.bodies import JSON
+from rollbook.simulator.checks import UnmetError, expect
+from rollbook.simulator.lifecycle import expect_synchronized
+from rollbook.simulator.people import Assignment, OktaUser, staff
+from rollbook.simulator.stage import Stage
+from rollbook.simulator.wire import Wire
+
+Tick = Callable[[], None]
+HIRES = 40
+
+ADA = "ada@acme.example"
+OTTO = "otto@umbra.example"
+
+
+def _member(number: int, first: str, last: str, title: str, location: str, unit: str) -> OktaUser:
+    login = f"{first.lower()}@acme.example"
+    return OktaUser(
+        id=f"00uacmecast{number:09d}",
+        login=login,
+        email=login,
+        first_name=first,
+        last_name=last,
+        title=title,
+        division=unit,
+        cost_center=location,
+    )
+
+
+MONA = _member(1, "Mona", "Manager", "Head of Support", "Lyon", "Support")
+CLEO = _member(2, "Cleo", "Creator", "Author", "Berlin", "Engineering")
+LEO = _member(3, "Leo", "Learner", "Technician", "Leeds", "Support")
+NORA = _member(4, "Nora", "Newman", "Dispatcher", "Porto", "Operations")
+
+
+@dataclass(kw_only=True)
+class Play:
+    """The state of the demo while it is played.
+
+    `wizard` and `catalogue` are the two apps of acme once they exist; `links` holds sign-in links by e-mail
+    and `ids` the ids that Rollbook gave to people made in Learning.
+    """
+
+    stage: Stage
+    wizard: ProvisioningApp
+    catalogue: ProvisioningApp
+    hires: list[OktaUser] = field(default_factory=lambda: staff(HIRES, seed=1))
+    tick: Tick = lambda: None
+    links: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, JSON] = field(default_factory=dict)
+
+    def ask(self, *arguments: str) -> Any:
+        return self.stage.command(*arguments)
+
+    def users(self, company: str = "acme", *options: str) -> dict[str, JSON]:
+        """`rollbook user list` by user name."""
+        return {user["user_name"]: user for user in self.ask("user", "list", company, *options)}
+
+    def user(self, who: str, company: str = "acme") -> JSON:
+        shown = self.ask("user", "show", company, who)
+        if not isinstance(shown, dict):
+            raise UnmetError(f"rollbook user show gave no user for {who}.")
+        return shown
+
+    def issue_key(self, company: str, label: str) -> str:
+        """A new SCIM key; remembered by its label."""
+        issued = self.ask("key", "issue", company, "--scope", "scim", "--label", label)
+        self.keys[label] = issued
+        return str(issued["key"])
+
+    def wires(self) -> list[Wire]:
+        return [self.wizard.wire, self.catalogue.wire]
+
+    def close(self) -> None:
+        for wire in self.wires():
+            wire.close()
+
+
+def through(app: ProvisioningApp, assignment: Assignment) -> Assignment:
+    """Demands that an act went through without a task."""
+    return expect_synchronized(app, assignment)
+
+
+def expect_fields(user: JSON, **wanted: Any) -> None:
+    """Compares fields of a user as the command line shows them."""
+    for name, value in wanted.items():
+        held = user.get(name)
+        expect(held == value, f"{name} of {user.get('user_name')} is {held!r}, expected {value!r}.")

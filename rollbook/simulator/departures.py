@@ -1,0 +1,166 @@
+"""The scenes of the demo about leaving and coming back, and about a second app.
+
+What comes before is in scenes.py.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rollbook.simulator.browser import use_link
+from rollbook.simulator.cast import LEO, NORA, Play, expect_fields, through
+from rollbook.simulator.checks import Step, expect, expect_values, play
+from rollbook.simulator.people import staff
+
+LEAVERS = slice(5, 10)
+SECOND_STAFF = 6
+
+
+def leavers(demo: Play) -> Iterator[Step]:
+    yield play("Suspended", "Okta sends nothing, the person stays", lambda: _suspend(demo))
+    yield play("Leo's link", "a one-time link; opening it uses nothing up", lambda: _open_link(demo))
+    yield play("Leo leaves", "archived by a PUT; his link is refused at once", lambda: _leo_leaves(demo))
+    yield play("Five more leave", "out of the lists, still readable for Okta", lambda: _more_leave(demo))
+    yield play("Drift", "without an id Okta sends nothing; we name her", lambda: _drift(demo))
+    yield play("Cure", "Provision User links Nora; then she can leave", lambda: _cure(demo))
+
+
+def returners(demo: Play) -> Iterator[Step]:
+    yield play("Leo returns", "the same id, active, nothing lost", lambda: _leo_returns(demo))
+    yield play("Timeline", "archived and restored are in his events", lambda: _timeline(demo))
+    yield play("Old link", "his link from before stays refused", lambda: _old_link(demo))
+    yield play("A leaver returns", "under a new e-mail, with the same id", lambda: _return_renamed(demo))
+
+
+def second_app(demo: Play) -> Iterator[Step]:
+    yield play("Second key", "a catalogue app with a key of its own, as Bearer", lambda: _second_key(demo))
+    yield play("Hires", "created through the second app, + in its queries", lambda: _second_hires(demo))
+    yield play("Leaver", "archived by a PATCH without a path", lambda: _second_leaver(demo))
+    yield play("Returner", "found archived, the same id, PATCH and PUT", lambda: _second_returner(demo))
+
+
+def _suspend(demo: Play) -> str:
+    user = demo.hires[10]
+    before = len(demo.wizard.wire.exchanges)
+    demo.wizard.suspend(user)
+    expect(len(demo.wizard.wire.exchanges) == before, "Something was sent.")
+    expect_fields(demo.user(user.login), archived_at=None)
+    return f"{user.display_name} is suspended in Okta alone"
+
+
+def _open_link(demo: Play) -> str:
+    visits = [use_link(demo.links[LEO.email], press=False) for _ in range(2)]
+    expect(all(visit.opened == 200 for visit in visits), f"The link answers {visits[-1].opened}.")
+    return "opened twice, as mail scanners do"
+
+
+def _leo_leaves(demo: Play) -> str:
+    through(demo.wizard, demo.wizard.deactivate(LEO))
+    start = time.perf_counter()
+    visit = use_link(demo.links[LEO.email], forge=True)
+    elapsed = (time.perf_counter() - start) * 1000
+    expect(not visit.signed_in, "The link still signed him in.")
+    expect((visit.pressed or 0) >= 400, f"Pressing the button was answered {visit.pressed}.")
+    expect(demo.user(LEO.email)["archived_at"] is not None, "He is not archived.")
+    return f"refused with {visit.pressed}, {elapsed:.0f} ms after the archive"
+
+
+def _more_leave(demo: Play) -> str:
+    gone = demo.hires[LEAVERS]
+    for user in gone:
+        through(demo.wizard, demo.wizard.unassign(user))
+    active, archived = demo.users(), demo.users("acme", "--archived")
+    for user in gone:
+        expect(user.login not in active, f"{user.login} is still listed.")
+        expect(user.login in archived, f"{user.login} is not among the archived.")
+        found = demo.wizard.match(user)
+        expect(found is not None, f"Okta no longer finds {user.login}: it would create a second account.")
+        expect_values(found or {}, {"active": False})
+    return f"{len(archived)} archived, {len(active)} active"
+
+
+def _drift(demo: Play) -> str:
+    made = demo.ask("user", "create", "acme", NORA.email, "--given", "Nora", "--family", "Newman")
+    demo.ids[NORA.email] = made["id"]
+    before = len(demo.wizard.wire.exchanges)
+    demo.wizard.assign_before_provisioning(NORA)
+    demo.wizard.unassign(NORA)
+    expect(len(demo.wizard.wire.exchanges) == before, "Something was sent.")
+    expect_fields(demo.user(NORA.email), archived_at=None, link="unlinked")
+    expect(made["id"] in repr(demo.ask("links", "acme")), "rollbook links does not name her.")
+    return "still active, and named by rollbook links"
+
+
+def _cure(demo: Play) -> str:
+    assignment = through(demo.wizard, demo.wizard.assign(NORA))
+    expect(assignment.external_id == demo.ids[NORA.email], "A second account was made.")
+    expect_fields(demo.user(NORA.email), link="linked")
+    through(demo.wizard, demo.wizard.unassign(NORA))
+    expect(demo.user(NORA.email)["archived_at"] is not None, "She is not archived.")
+    return "linked, then archived"
+
+
+def _leo_returns(demo: Play) -> str:
+    before = demo.user(LEO.email)
+    assignment = through(demo.wizard, demo.wizard.reactivate(LEO))
+    expect(assignment.external_id == before["id"], "He came back as somebody else.")
+    expect_fields(demo.user(LEO.email), **(before | {"archived_at": None}))
+    return f"{before['id']}, every field as before"
+
+
+def _timeline(demo: Play) -> str:
+    kinds = [event["kind"] for event in demo.ask("user", "events", "acme", LEO.email)]
+    for kind in ("UserArchived", "UserRestored"):
+        expect(kinds.count(kind) == 1, f"{kind} is there {kinds.count(kind)} times: {', '.join(kinds)}.")
+    return f"{len(kinds)} events"
+
+
+def _old_link(demo: Play) -> str:
+    visit = use_link(demo.links[LEO.email], forge=True)
+    expect(not visit.signed_in, "The link signed him in again.")
+    return f"refused with {visit.pressed}"
+
+
+def _return_renamed(demo: Play) -> str:
+    place = LEAVERS.start
+    user = demo.hires[place]
+    before = demo.users("acme", "--archived")[user.login]["id"]
+    back = replace(user, email=f"again.{user.email}")
+    assignment = through(demo.wizard, demo.wizard.reactivate(back))
+    demo.hires[place] = assignment.user
+    expect(assignment.external_id == before, "A second account was made.")
+    expect_fields(demo.user(user.login), id=before, email=back.email, archived_at=None)
+    return back.email
+
+
+def _second_key(demo: Play) -> str:
+    demo.catalogue.wire.key = demo.issue_key("acme", "Okta catalogue app")
+    return f"200, {demo.catalogue.test_connection()} users"
+
+
+def _second_hires(demo: Play) -> str:
+    people = staff(SECOND_STAFF, seed=2, domain="contractors.example")
+    for user in people:
+        through(demo.catalogue, demo.catalogue.assign(user))
+    users = demo.users()
+    for user in people:
+        expect(user.login in users, f"{user.login} is missing.")
+        expect_fields(users[user.login], location=user.cost_center, business_unit=user.division)
+    return f"{len(people)} people of contractors.example"
+
+
+def _second_leaver(demo: Play) -> str:
+    user = next(iter(demo.catalogue.assignments.values())).user
+    through(demo.catalogue, demo.catalogue.deactivate(user))
+    last = demo.catalogue.wire.exchanges[-1]
+    expect(last.method == "PATCH", f"The last request was {last.method}.")
+    expect(demo.user(user.login)["archived_at"] is not None, f"{user.login} is not archived.")
+    return f"{user.display_name}, answered {last.status}"
+
+
+def _second_returner(demo: Play) -> str:
+    before = next(iter(demo.catalogue.assignments.values()))
+    after = through(demo.catalogue, demo.catalogue.reactivate(before.user))
+    expect(after.external_id == before.external_id, "The id changed.")
+    expect_fields(demo.user(after.user.login), archived_at=None, id=before.external_id)
+    return "active again"

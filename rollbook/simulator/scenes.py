@@ -1,0 +1,248 @@
+"""The first scenes of the demo: the company and its key, people from before, hires, changes.
+
+Leavers and refusals are in departures.py and refusals.py; demo.py puts the scenes in order.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rollbook.simulator.cast import ADA, CLEO, LEO, MONA, Play, expect_fields, through
+from rollbook.simulator.checks import Step, UnmetError, expect, play
+from rollbook.simulator.people import OktaUser
+
+LEARNED_BEFORE = (MONA, CLEO, LEO)
+MAIL_SECONDS = 15.0
+SILENCE_SECONDS = 2.0
+
+
+def company(demo: Play) -> Iterator[Step]:
+    yield play("Company", "rollbook company create acme", lambda: _company(demo))
+    yield play("Key", "a SCIM key, shown once and never again", lambda: _key(demo))
+    yield play("Ada", "invited as the admin, her mail arrives over SMTP", lambda: _ada(demo))
+    yield play("Test", "Okta's Test API Credentials lists the users", lambda: _test(demo))
+
+
+def before(demo: Play) -> Iterator[Step]:
+    yield play("Made in Learning", "Mona, Cleo and Leo exist before Okta", lambda: _made_before(demo))
+    yield play("Import", "Okta's import lists them, and reading links nobody", lambda: _import(demo))
+    yield play("Not linked", "rollbook links names them and says what to do", lambda: _named(demo))
+    yield play("Confirm", "Okta confirms Mona and Cleo and writes to their ids", lambda: _confirm(demo))
+    yield play("Assign", "Leo is looked up, found, and written to", lambda: _assign_leo(demo))
+    yield play("Linked", "nobody of the three is named any more", lambda: _nobody_named(demo))
+
+
+def hires(demo: Play) -> Iterator[Step]:
+    yield play(f"{len(demo.hires)} hires", "looked up, then created one by one", lambda: _hire(demo))
+    yield play("There", "all in rollbook user list, as learners, linked", lambda: _all_there(demo))
+    yield play("Values", "Location, Business Unit and the rest landed", lambda: _values(demo))
+    yield play("Silence", "nobody who was provisioned got a mail", lambda: silence(demo))
+
+
+def changes(demo: Play) -> Iterator[Step]:
+    yield play("Profile", "a new title and family name arrive", lambda: _profile(demo))
+    yield play("Move", "a new Location and Business Unit arrive", lambda: _move(demo))
+    yield play("E-mail", "a new address, same id and user name", lambda: _email(demo))
+    yield play("User name", "a new user name, same id and e-mail", lambda: _rename(demo))
+    yield play("Cleared", "an emptied department is empty", lambda: _clear(demo))
+    yield play("Silence", "still no mail", lambda: silence(demo))
+
+
+def silence(demo: Play) -> str:
+    """Gives the worker time to betray itself, then looks into the sink and the outbox."""
+    time.sleep(SILENCE_SECONDS)
+    people = {user.email for user in demo.hires} | {user.email for user in LEARNED_BEFORE}
+    mails = [mail for mail in demo.stage.sink.mails() if mail.recipient in people]
+    expect(not mails, f"{len(mails)} mails were sent, the first to {mails[0].recipient}." if mails else "")
+    ids = {demo.wizard.assignments[user.id].external_id for user in demo.hires}
+    waiting = [row for row in demo.ask("outbox", "acme") if row["user_id"] in ids]
+    expect(not waiting, f"{len(waiting)} mails wait in the outbox.")
+    return "0 mails to them in the sink, 0 in the outbox"
+
+
+def _company(demo: Play) -> str:
+    made = demo.ask("company", "create", "acme", "--name", "Acme Tools")
+    expect(made["subdomain"] == "acme", f"The subdomain is {made['subdomain']!r}.")
+    return f"Acme Tools is {made['id']}"
+
+
+def _key(demo: Play) -> str:
+    demo.wizard.wire.key = demo.issue_key("acme", "Okta wizard app")
+    listed = demo.ask("key", "list", "acme")
+    expect(len(listed) == 1 and listed[0]["scope"] == "scim", "key list does not show the one scim key.")
+    expect(demo.wizard.wire.key not in repr(listed), "key list gives the key away.")
+    return f"{listed[0]['prefix']}…"
+
+
+def _ada(demo: Play) -> str:
+    invited = demo.ask(*("user", "invite", "acme", ADA, "--role", "admin", "--given", "Ada", "--family", "Admin"))
+    demo.links[ADA] = invited["sign_in_url"]
+    expect(invited["sign_in_url"].startswith(demo.stage.base_url), "The link leads elsewhere.")
+    mail = demo.stage.sink.wait_for(ADA, MAIL_SECONDS)
+    if mail is None:
+        raise UnmetError(f"No mail for Ada reached the sink within {MAIL_SECONDS:.0f} seconds.")
+    return f"“{mail.subject}”"
+
+
+def _test(demo: Play) -> str:
+    total = demo.wizard.test_connection()
+    expect(total == 1, f"{total} users are listed, expected Ada alone.")
+    return "200, 1 user"
+
+
+def _made_before(demo: Play) -> str:
+    for user in (MONA, CLEO):
+        made = demo.ask(*("user", "create", "acme", user.email, "--given", user.first_name, "--family", user.last_name))
+        demo.ids[user.email] = made["id"]
+    invited = demo.ask(
+        *("user", "invite", "acme", LEO.email, "--role", "learner", "--given", "Leo", "--family", "Learner"),
+        "--no-mail",
+    )
+    demo.ids[LEO.email], demo.links[LEO.email] = invited["id"], invited["sign_in_url"]
+    demo.ask("user", "role", "acme", MONA.email, "manager")
+    demo.ask("user", "role", "acme", CLEO.email, "creator")
+    return "a manager, a creator, a learner"
+
+
+def _import(demo: Play) -> str:
+    found = {user["userName"]: user["id"] for user in demo.wizard.import_users()}
+    for user in LEARNED_BEFORE:
+        expect(found.get(user.login) == demo.ids[user.email], f"{user.login} is not in the import.")
+        expect_fields(demo.user(user.email), link="unlinked")
+    return f"{len(found)} users read"
+
+
+def _named(demo: Play) -> str:
+    named = {row["user"]["id"] if isinstance(row["user"], dict) else row["user"]: row for row in _links(demo)}
+    for user in LEARNED_BEFORE:
+        row = named.get(demo.ids[user.email])
+        if row is None:
+            raise UnmetError(f"{user.email} is not named.")
+        expect(row["link"] == "unlinked", f"{user.email} is {row['link']}.")
+        expect(bool(row["what_to_do"]), f"There is no word on what to do about {user.email}.")
+    return f"“{named[demo.ids[MONA.email]]['what_to_do']}”"
+
+
+def _confirm(demo: Play) -> str:
+    roles = {MONA: "manager", CLEO: "creator"}
+    for user, role in roles.items():
+        through(demo.wizard, demo.wizard.confirm_match(user, demo.ids[user.email]))
+        _expect_linked(demo, user, role)
+    return "linked, same ids, roles kept"
+
+
+def _assign_leo(demo: Play) -> str:
+    assignment = through(demo.wizard, demo.wizard.assign(LEO))
+    expect(assignment.external_id == demo.ids[LEO.email], "Okta was given another id: a second account.")
+    _expect_linked(demo, LEO, "learner")
+    return "linked, same id, no second account"
+
+
+def _expect_linked(demo: Play, user: OktaUser, role: str) -> None:
+    expect_fields(
+        demo.user(user.email),
+        id=demo.ids[user.email],
+        link="linked",
+        role=role,
+        location=user.cost_center,
+        business_unit=user.division,
+        job_title=user.title,
+    )
+
+
+def _nobody_named(demo: Play) -> str:
+    left = repr(_links(demo))
+    for user in LEARNED_BEFORE:
+        expect(demo.ids[user.email] not in left, f"{user.email} is still named.")
+    return "the bulk deactivation of the future will reach them"
+
+
+def _links(demo: Play) -> list[dict[str, object]]:
+    rows = demo.ask("links", "acme")
+    expect(isinstance(rows, list), "rollbook links gave no list.")
+    return list(rows)
+
+
+def _hire(demo: Play) -> str:
+    times: list[float] = []
+    for user in demo.hires:
+        start = time.perf_counter()
+        through(demo.wizard, demo.wizard.assign(user))
+        times.append((time.perf_counter() - start) * 1000)
+        demo.tick()
+    return f"median {statistics.median(times):.0f} ms from look-up to answer, slowest {max(times):.0f} ms"
+
+
+def _all_there(demo: Play) -> str:
+    users = demo.users()
+    for user in demo.hires:
+        expect(user.login in users, f"{user.login} is missing.")
+        expect_fields(
+            users[user.login],
+            id=demo.wizard.assignments[user.id].external_id,
+            role="learner",
+            link="linked",
+            external_id=user.id,
+            archived_at=None,
+        )
+    return f"{len(users)} users"
+
+
+def _values(demo: Play) -> str:
+    users = demo.users()
+    for user in demo.hires:
+        expect_fields(
+            users[user.login],
+            email=user.email,
+            given_name=user.first_name,
+            family_name=user.last_name,
+            location=user.cost_center,
+            business_unit=user.division,
+            department=user.department,
+            job_title=user.title,
+        )
+    places, units = {user.cost_center for user in demo.hires}, {user.division for user in demo.hires}
+    return f"{len(places)} Locations, {len(units)} Business Units"
+
+
+def _profile(demo: Play) -> str:
+    user = push_hire(demo, 0, replace(demo.hires[0], title="Principal", last_name="Castro-Quist"))
+    expect_fields(demo.user(user.login), job_title="Principal", family_name="Castro-Quist")
+    held = demo.wizard.wire.ask("GET", f"/Users/{demo.wizard.assignments[user.id].external_id}")
+    formatted = str((held.get("name") or {}).get("formatted", ""))
+    expect("Castro-Quist" in formatted, f"name.formatted is the stale {formatted!r} that Okta sent back.")
+    return f"{user.display_name}, also in name.formatted, which Okta sends back stale"
+
+
+def _move(demo: Play) -> str:
+    user = push_hire(demo, 1, replace(demo.hires[1], cost_center="Tallinn", division="Field Service"))
+    expect_fields(demo.user(user.login), location="Tallinn", business_unit="Field Service")
+    return f"{user.display_name} works in Tallinn for Field Service"
+
+
+def _email(demo: Play) -> str:
+    before = demo.user(demo.hires[2].login)
+    user = push_hire(demo, 2, replace(demo.hires[2], email=f"post.{demo.hires[2].email}"))
+    expect_fields(demo.user(user.login), email=user.email, id=before["id"], user_name=before["user_name"])
+    return user.email
+
+
+def _rename(demo: Play) -> str:
+    before = demo.user(demo.hires[3].login)
+    user = push_hire(demo, 3, replace(demo.hires[3], login=f"new.{demo.hires[3].login}"))
+    expect_fields(demo.user(user.login), user_name=user.login, id=before["id"], email=before["email"])
+    return user.login
+
+
+def _clear(demo: Play) -> str:
+    user = push_hire(demo, 4, replace(demo.hires[4], department=""))
+    held = demo.user(user.login)["department"]
+    expect(held in (None, ""), f"The department is still {held!r}.")
+    return "empty in Okta, empty here"
+
+
+def push_hire(demo: Play, place: int, user: OktaUser) -> OktaUser:
+    """Changes one of the hires in Okta and pushes the profile through the wizard app."""
+    demo.hires[place] = through(demo.wizard, demo.wizard.push_profile(user)).user
+    return demo.hires[place]
