@@ -1,1 +1,1 @@
-"""The SCIM door: what a provisioning client speaks to. The protocol itself lies in `protocol/`, pure."""
+"""The SCIM door: Okta's protocol outside, the verbs of people inside. Everything it answers is SCIM JSON."""

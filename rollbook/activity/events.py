@@ -1,0 +1,110 @@
+"""Events: the audit trail, and the outbox of what follows. Verbs record them; reactions.py says what they start.
+
+An event is written in the transaction of the change it tells of, and so are the tasks that follow it (promise P7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import bindparam, insert, select, update
+
+from rollbook import clock
+from rollbook.activity import queue
+from rollbook.activity.reactions import REACTIONS
+from rollbook.database import Tx
+from rollbook.database.tables import events
+
+Changes = Mapping[str, Sequence[Any]]  # field -> [before, after]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: a provisioning client by its key, an API key, the operator, a signed-in user, or a task."""
+
+    kind: Literal["scim", "api", "operator", "user", "task"]
+    id: str | None = None
+    request_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}" if self.id else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a timeline; `changes` maps a field to its value before and after."""
+
+    id: str
+    at: str
+    kind: str
+    actor: str
+    subject_id: str
+    changes: dict[str, list[Any]]
+    request_id: str | None
+
+
+_INSERT = insert(events)
+_OF_SUBJECT = (
+    select(
+        events.c.id,
+        events.c.at,
+        events.c.kind,
+        events.c.actor,
+        events.c.subject_id,
+        events.c.changes,
+        events.c.request_id,
+    )
+    .where(events.c.company_id == bindparam("company"), events.c.subject_id == bindparam("subject"))
+    .order_by(events.c.id)
+)
+_FORGET = update(events).where(events.c.company_id == bindparam("company"), events.c.subject_id == bindparam("subject"))
+
+
+def record(
+    tx: Tx,
+    company_id: str,
+    kind: str,
+    subject_id: str,
+    changes: Changes | None = None,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Writes the event and queues the tasks that REACTIONS names for its kind."""
+    tx.run(
+        _INSERT,
+        {
+            "company_id": company_id,
+            "id": clock.new_id(),
+            "at": clock.text(now),
+            "kind": kind,
+            "actor": str(actor),
+            "subject_id": subject_id,
+            "changes": msgspec.json.encode(changes or {}).decode(),
+            "request_id": actor.request_id,
+        },
+    )
+    for reaction in REACTIONS.get(kind, ()):
+        queue.enqueue(
+            tx,
+            company_id,
+            reaction.task,
+            {"subject_id": subject_id},
+            waiting_key=reaction.waiting_key,
+            now=now,
+        )
+
+
+def of_subject(tx: Tx, company_id: str, subject_id: str) -> list[Event]:
+    """The timeline of a user (or a key, or the company itself), oldest first."""
+    rows = tx.all(_OF_SUBJECT, {"company": company_id, "subject": subject_id})
+    return [Event(*row[:5], msgspec.json.decode(row[5]), row[6]) for row in rows]
+
+
+def forget_values(tx: Tx, company_id: str, subject_id: str) -> None:
+    """Takes the values out of a user's events; what happened and when stays."""
+    tx.run(_FORGET, {"company": company_id, "subject": subject_id, "changes": "{}"})

@@ -1,0 +1,142 @@
+"""The provisioning log: what a provisioning client asked, what became of it, before and after, and a hint.
+
+The door composes the entry (scim/app.py); here it is stored, searched and forgotten. It is written in the
+transaction of the change, or in a second one before a refusal is answered. Values of mapped fields stand in clear
+for as long as the operator keeps them; an attribute that Rollbook only keeps is named without its value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from rollbook import clock
+from rollbook.database import Tx
+from rollbook.database.tables import provisioning_log
+
+KEEP_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request of a provisioning client, as the administrators read it.
+
+    `decision` is one word of created, linked, restored, refreshed, updated, archived, deleted, unchanged, refused.
+    """
+
+    method: str
+    path: str
+    status: int
+    decision: str
+    request_id: str
+    key_id: str | None = None
+    user_id: str | None = None
+    changes: dict[str, list[Any]] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    hint: str | None = None
+    id: str = ""
+    at: str = ""
+
+
+_INSERT = insert(provisioning_log)
+_COLUMNS = (
+    provisioning_log.c.method,
+    provisioning_log.c.path,
+    provisioning_log.c.status,
+    provisioning_log.c.decision,
+    provisioning_log.c.request_id,
+    provisioning_log.c.key_id,
+    provisioning_log.c.user_id,
+    provisioning_log.c.changes,
+    provisioning_log.c.ignored,
+    provisioning_log.c.hint,
+    provisioning_log.c.id,
+    provisioning_log.c.at,
+)
+_OF_COMPANY = provisioning_log.c.company_id == bindparam("company")
+_LAST = select(*_COLUMNS).where(_OF_COMPANY).order_by(provisioning_log.c.id.desc()).limit(1)
+_FORGET_USER = (
+    update(provisioning_log)
+    .where(_OF_COMPANY, provisioning_log.c.user_id == bindparam("user"))
+    .values(changes=bindparam("nothing"))
+)
+
+
+def write(tx: Tx, company_id: str, entry: Entry, *, now: datetime) -> None:
+    """Stores an entry; its id and instant are given here."""
+    tx.run(
+        _INSERT,
+        {
+            "company_id": company_id,
+            "id": clock.new_id(),
+            "at": clock.text(now),
+            "key_id": entry.key_id,
+            "method": entry.method,
+            "path": entry.path,
+            "status": entry.status,
+            "decision": entry.decision,
+            "user_id": entry.user_id,
+            "changes": msgspec.json.encode(entry.changes).decode(),
+            "ignored": msgspec.json.encode(entry.ignored).decode(),
+            "hint": entry.hint,
+            "request_id": entry.request_id,
+        },
+    )
+
+
+def search(
+    tx: Tx,
+    company_id: str,
+    *,
+    user_id: str | None = None,
+    refused: bool = False,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[Entry]:
+    """Entries newest first; `before` is the id of the last entry of the page before this one."""
+    query = select(*_COLUMNS).where(provisioning_log.c.company_id == company_id)
+    if user_id is not None:
+        query = query.where(provisioning_log.c.user_id == user_id)
+    if refused:
+        query = query.where(provisioning_log.c.decision == "refused")
+    if before is not None:
+        query = query.where(provisioning_log.c.id < before)
+    return [_entry(row) for row in tx.search(query.order_by(provisioning_log.c.id.desc()).limit(limit))]
+
+
+def last(tx: Tx, company_id: str) -> Entry | None:
+    """The newest entry of a company."""
+    row = tx.one(_LAST, {"company": company_id})
+    return _entry(row) if row else None
+
+
+def forget_user(tx: Tx, company_id: str, user_id: str) -> None:
+    """Takes a person's values out of the log; that something happened stays."""
+    tx.run(_FORGET_USER, {"company": company_id, "user": user_id, "nothing": "{}"})
+
+
+def prune(tx: Tx, company_id: str, *, before: datetime, limit: int = 500) -> int:
+    """Forgets at most `limit` entries written before an instant; returns how many."""
+    mine = provisioning_log.c.company_id == company_id
+    old = tx.search(
+        select(provisioning_log.c.id)
+        .where(mine, provisioning_log.c.id < clock.first_id_at(before))
+        .order_by(provisioning_log.c.id)
+        .limit(limit)
+    )
+    if old:
+        tx.search(
+            delete(provisioning_log)
+            .where(mine, provisioning_log.c.id.in_([row[0] for row in old]))
+            .returning(provisioning_log.c.id)
+        )
+    return len(old)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    decode = msgspec.json.decode
+    return Entry(*row[:7], decode(row[7]), tuple(decode(row[8])), *row[9:])

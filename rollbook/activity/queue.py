@@ -1,0 +1,194 @@
+"""The queue: tasks claimed by an update that must change exactly one row, held by a lease with a generation.
+
+A worker that lost its lease holds an old generation, and whatever it reports changes no row. What a task does
+is in jobs/tasks.py; this module knows only names and payloads. All of it is safe to run twice.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from rollbook import clock
+from rollbook.database import Tx
+from rollbook.database.tables import tasks
+
+LEASE_SECONDS = 60
+ATTEMPTS = 10  # with the back-off below some four hours, then given up and shown
+BACKOFF_SECONDS = (5, 15, 60, 300, 900, 1800, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed task. `generation` is the right to report on it."""
+
+    company_id: str
+    id: str
+    name: str
+    payload: dict[str, Any]
+    attempts: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A task that failed for good: the operator sees it in `rollbook doctor`."""
+
+    company_id: str
+    id: str
+    name: str
+    error: str
+    ended_at: str
+
+
+# The dialect's insert compiles for SQLite as well: both know ON CONFLICT DO NOTHING.
+_INSERT = insert(tasks).on_conflict_do_nothing()
+_COMPANIES_WITH_DUE = (
+    select(tasks.c.company_id)
+    .where(tasks.c.state.in_(["due", "running"]), tasks.c.due_at <= bindparam("now"))
+    .distinct()
+)
+_OPEN = tasks.c.state.in_(["due", "running"])
+_BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN)
+_NEXT = (
+    select(tasks.c.id, tasks.c.name, tasks.c.payload, tasks.c.attempts, tasks.c.generation)
+    .where(tasks.c.company_id == bindparam("company"), _OPEN, tasks.c.due_at <= bindparam("now"))
+    .order_by(tasks.c.due_at, tasks.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_BY_GENERATION = (
+    update(tasks)
+    .where(
+        tasks.c.company_id == bindparam("company"),
+        tasks.c.id == bindparam("task"),
+        tasks.c.generation == bindparam("held"),
+        tasks.c.state.in_(["due", "running"]),
+    )
+    .returning(tasks.c.id)
+)
+_FAILED = (
+    select(tasks.c.company_id, tasks.c.id, tasks.c.name, tasks.c.error, tasks.c.ended_at)
+    .where(tasks.c.company_id == bindparam("company"), tasks.c.state == "failed")
+    .order_by(tasks.c.ended_at.desc())
+    .limit(50)
+)
+
+
+def enqueue(
+    tx: Tx,
+    company_id: str,
+    name: str,
+    payload: dict[str, Any],
+    *,
+    now: datetime,
+    due_at: datetime | None = None,
+    waiting_key: str | None = None,
+) -> None:
+    """Queues a task in the caller's transaction; does nothing where one with this waiting key still waits."""
+    tx.run(
+        _INSERT,
+        {
+            "company_id": company_id,
+            "id": clock.new_id(),
+            "name": name,
+            "payload": msgspec.json.encode(payload).decode(),
+            "waiting_key": waiting_key,
+            "state": "due",
+            "due_at": clock.text(due_at or now),
+            "attempts": 0,
+            "generation": 0,
+            "created_at": clock.text(now),
+        },
+    )
+
+
+def companies_with_due(tx: Tx, now: datetime) -> list[str]:
+    """The companies that have work now: the one question that goes across companies."""
+    return [row[0] for row in tx.search(_COMPANIES_WITH_DUE.params(now=clock.text(now)))]
+
+
+def claim(tx: Tx, company_id: str, *, now: datetime) -> Task | None:
+    """Takes the task of a company that has been due longest, or None; a lease that ran out is due again."""
+    row = tx.search(_NEXT.params(company=company_id, now=clock.text(now)))
+    if not row:
+        return None
+    task_id, name, payload, attempts, generation = row[0]
+    until = clock.later(now, seconds=LEASE_SECONDS)
+    values = {
+        "state": "running",
+        "attempts": attempts + 1,
+        "generation": generation + 1,
+        "lease_until": until,
+        "due_at": until,
+        # What happens from here on may concern what this run no longer sees: it may be asked for again.
+        "waiting_key": None,
+    }
+    if not _report(tx, company_id, task_id, generation, values):
+        return None
+    return Task(company_id, task_id, name, msgspec.json.decode(payload), attempts + 1, generation + 1)
+
+
+def extend(tx: Tx, task: Task, *, now: datetime) -> bool:
+    """Renews the lease of a task that takes longer; False where it was lost already."""
+    until = clock.later(now, seconds=LEASE_SECONDS)
+    return _report(tx, task.company_id, task.id, task.generation, {"lease_until": until, "due_at": until})
+
+
+def finish(tx: Tx, task: Task, *, now: datetime) -> bool:
+    """Marks it done; False where the lease was lost and somebody else has it."""
+    values = {"state": "done", "ended_at": clock.text(now), "lease_until": None}
+    return _report(tx, task.company_id, task.id, task.generation, values)
+
+
+def postpone(tx: Tx, task: Task, error: str, *, now: datetime) -> bool:
+    """After a failure: due again after a back-off, or given up (state `failed`) after the last attempt.
+
+    `error` is the kind of the failure, never its text: a text may hold a personal datum.
+    """
+    if task.attempts >= ATTEMPTS:
+        values = {"state": "failed", "ended_at": clock.text(now), "lease_until": None, "error": error}
+    else:
+        wait = BACKOFF_SECONDS[min(task.attempts, len(BACKOFF_SECONDS)) - 1]
+        jitter = random.uniform(1, 1.2)  # noqa: S311 - spreads the workers, guards nothing
+        due = clock.later(now, seconds=wait * jitter)
+        values = {"state": "due", "due_at": due, "lease_until": None, "error": error}
+    return _report(tx, task.company_id, task.id, task.generation, values)
+
+
+def given_up(tx: Tx, company_id: str) -> list[GivenUp]:
+    """The newest fifty tasks of a company that failed for good."""
+    return [GivenUp(*row) for row in tx.all(_FAILED, {"company": company_id})]
+
+
+def backlog(tx: Tx) -> tuple[int, str | None]:
+    """How many tasks are open in all, and since when the oldest is due."""
+    count, oldest = tx.search(_BACKLOG)[0]
+    return count, oldest
+
+
+def prune(tx: Tx, company_id: str, *, ended_before: str, limit: int = 500) -> int:
+    """Forgets at most `limit` tasks that were done before an instant; returns how many."""
+    done = tx.search(
+        select(tasks.c.id)
+        .where(tasks.c.company_id == company_id, tasks.c.state == "done", tasks.c.ended_at < ended_before)
+        .limit(limit)
+    )
+    if done:
+        tx.search(
+            delete(tasks)
+            .where(tasks.c.company_id == company_id, tasks.c.id.in_([row[0] for row in done]))
+            .returning(tasks.c.id)
+        )
+    return len(done)
+
+
+def _report(tx: Tx, company_id: str, task_id: str, generation: int, values: dict[str, Any]) -> bool:
+    row = tx.one(_BY_GENERATION, {"company": company_id, "task": task_id, "held": generation, **values})
+    return row is not None

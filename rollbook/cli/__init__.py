@@ -1,0 +1,38 @@
+"""The command line: one module a noun. It opens an installation, calls a verb, and prints what came of it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from rollbook.cli import company, key, links, server, user
+from rollbook.database import Collision
+from rollbook.errors import RollbookError
+
+app = typer.Typer(
+    name="rollbook",
+    help="Keeps the people of a learning platform up to date, the second something changes in Okta.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(company.app, name="company")
+app.add_typer(key.app, name="key")
+app.add_typer(user.app, name="user")
+server.add_to(app)
+links.add_to(app)
+
+
+def main() -> None:
+    """Runs the command line; a refusal is one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except RollbookError as error:
+        sys.exit(f"rollbook: {error.message}")
+    except Collision:
+        sys.exit("rollbook: Others are changing the same thing just now; run the command again.")
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,86 @@
+"""`rollbook links` and `rollbook log`: what an administrator asks first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from rollbook.activity import log as provisioning_log
+from rollbook.cli.output import Json, Subdomain, read, show, table
+from rollbook.database import Tx
+from rollbook.people import companies, identity_links, search
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds both commands to the program."""
+    app.command(epilog="Example: rollbook links acme")(links)
+    app.command(epilog="Example: rollbook log acme --refused")(log)
+
+
+def links(subdomain: Subdomain, json: Json = False) -> None:
+    """List the people whom Okta's de-provisioning does not reach, and what to click."""
+    found = read(lambda tx: identity_links.not_linked(tx, companies.get(tx, subdomain).id))
+    rows = [
+        {
+            "user": {
+                "id": entry.user.id,
+                "user_name": entry.user.user_name,
+                "email": entry.user.email,
+                "name": entry.user.display_name,
+                "role": entry.user.role,
+            },
+            "link": entry.link,
+            "since": entry.since,
+            "reason": entry.reason,
+            "what_to_do": entry.what_to_do,
+            "okta_status": None,
+        }
+        for entry in found
+    ]
+    flat = [{**row, "user": row["user"]["user_name"]} for row in rows]  # type: ignore[index]
+    columns = {"user": "User", "link": "Link", "since": "Since", "reason": "Why", "what_to_do": "What to do"}
+    show(rows, as_json=json, human=table(flat, columns, empty="Everybody active is linked: Okta reaches them all."))
+
+
+def log(
+    subdomain: Subdomain,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="Only about this person.")] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Only what was refused.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many lines.", min=1, max=10_000)] = 1000,
+    json: Json = False,
+) -> None:
+    """Show the provisioning log, newest first."""
+
+    def work(tx: Tx) -> list[provisioning_log.Entry]:
+        company_id = companies.get(tx, subdomain).id
+        user_id = search.named(tx, company_id, user).id if user else None
+        return provisioning_log.search(tx, company_id, user_id=user_id, refused=refused, limit=limit)
+
+    rows: list[dict[str, Any]] = [
+        {
+            "at": entry.at,
+            "key_id": entry.key_id,
+            "method": entry.method,
+            "path": entry.path,
+            "status": entry.status,
+            "decision": entry.decision,
+            "user_id": entry.user_id,
+            "changes": entry.changes,
+            "ignored": list(entry.ignored),
+            "hint": entry.hint,
+            "request_id": entry.request_id,
+        }
+        for entry in read(work)
+    ]
+    columns = {
+        "at": "At",
+        "method": "Method",
+        "status": "Status",
+        "decision": "Decision",
+        "user_id": "User",
+        "changes": "Changes",
+        "hint": "Hint",
+    }
+    empty = "Nothing yet: no provisioning client has written, and none was refused."
+    show(rows, as_json=json, human=table(rows, columns, empty=empty))

@@ -1,0 +1,277 @@
+"""`rollbook user …`"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from rollbook import clock
+from rollbook.activity.events import Event
+from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, read, show, table, write
+from rollbook.database import Tx
+from rollbook.people import addresses, companies, erasure, identity_links, invitations, returners, roles, search, users
+from rollbook.people.profiles import Profile
+from rollbook.people.users import User
+
+app = typer.Typer(help="People: made, shown, archived, restored, linked.", no_args_is_help=True)
+
+UserName = Annotated[str, typer.Argument(metavar="USER", help="An id, a user name or an e-mail.")]
+
+
+def as_json(user: User) -> dict[str, Any]:
+    """A user as every command and the API show one."""
+    return {
+        "id": user.id,
+        "user_name": user.user_name,
+        "email": user.email,
+        "given_name": user.given_name,
+        "family_name": user.family_name,
+        "role": user.role,
+        "location": user.location,
+        "business_unit": user.business_unit,
+        "department": user.department,
+        "job_title": user.job_title,
+        "manager_name": user.manager_name or user.manager_value,
+        "hire_date": user.hire_date,
+        "external_id": user.external_id,
+        "link": user.link,
+        "archived_at": user.archived_at,
+        "custom": {},
+    }
+
+
+@app.command(epilog="Example: rollbook user invite acme ada@acme.example --role admin --given Ada --family Lovage")
+def invite(
+    subdomain: Subdomain,
+    email: Annotated[str, typer.Argument(help="Where the person signs in.")],
+    role: Annotated[str, typer.Option(help="learner, creator, manager or admin.")],
+    given: Annotated[str, typer.Option(help="Given name.")],
+    family: Annotated[str, typer.Option(help="Family name.")],
+    no_mail: Annotated[bool, typer.Option("--no-mail", help="Only print the sign-in link.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a person with a role, or find them by their confirmed address, and print a one-time sign-in link.
+
+    This version sends no mail: hand the link over yourself.
+    """
+    profile = Profile(user_name=email, email=email, given_name=given, family_name=family)
+    with opened() as installation:
+
+        def work(tx: Tx) -> tuple[User, str]:
+            company = companies.get(tx, subdomain)
+            return invitations.invite(
+                tx,
+                company.id,
+                profile,
+                roles.read(role),
+                pepper=installation.pepper,
+                actor=OPERATOR,
+                now=clock.now(),
+            )
+
+        user, token = installation.database.engine.write(work)
+        row = {"id": user.id, "sign_in_url": f"{installation.settings.public_url}/sign-in/{token}"}
+    show(row, as_json=json, human=card(row))
+
+
+@app.command(epilog="Example: rollbook user create acme leo@acme.example --given Leo --family Linden")
+def create(
+    subdomain: Subdomain,
+    email: Annotated[str, typer.Argument(help="The person's e-mail; also the user name.")],
+    given: Annotated[str, typer.Option(help="Given name.")],
+    family: Annotated[str, typer.Option(help="Family name.")],
+    json: Json = False,
+) -> None:
+    """Make a learner in Learning; no mail is sent."""
+    profile = Profile(user_name=email, email=email, given_name=given, family_name=family)
+    user = write(lambda tx: users.create(tx, companies.get(tx, subdomain).id, profile, actor=OPERATOR, now=clock.now()))
+    show({"id": user.id}, as_json=json, human=card({"id": user.id}))
+
+
+@app.command("list", epilog="Example: rollbook user list acme --archived")
+def list_(
+    subdomain: Subdomain,
+    archived: Annotated[bool, typer.Option("--archived", help="Those who are archived.")] = False,
+    json: Json = False,
+) -> None:
+    """List the people of a company."""
+    found = read(lambda tx: search.everybody(tx, companies.get(tx, subdomain).id, archived=archived))
+    rows = [as_json(user) for user in found]
+    columns = {
+        "given_name": "Given",
+        "family_name": "Family",
+        "user_name": "User name",
+        "role": "Role",
+        "location": "Location",
+        "business_unit": "Business Unit",
+        "link": "Link",
+        "id": "Id",
+    }
+    empty = "Nobody is archived." if archived else "Nobody is here yet; Okta brings them, or: rollbook user create"
+    show(rows, as_json=json, human=table(rows, columns, empty=empty))
+
+
+@app.command("show", epilog="Example: rollbook user show acme leo@acme.example")
+def show_(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
+    """Show one person."""
+    found = read(lambda tx: search.named(tx, companies.get(tx, subdomain).id, user))
+    _show(found, json)
+
+
+@app.command(epilog="Example: rollbook user link acme leo@acme.example --external-id 00u1x2y3")
+def link(
+    subdomain: Subdomain,
+    user: UserName,
+    external_id: Annotated[str, typer.Option(help="The identity provider's id of the person.")],
+    json: Json = False,
+) -> None:
+    """Record the external id of a person: they become known."""
+
+    def work(tx: Tx, found: User) -> User:
+        return identity_links.link(tx, found, external_id=external_id, by_client=False, actor=OPERATOR, now=clock.now())
+
+    _show(_change(subdomain, user, work), json)
+
+
+@app.command(epilog="Example: rollbook user role acme mona@acme.example manager")
+def role(
+    subdomain: Subdomain,
+    user: UserName,
+    role: Annotated[str, typer.Argument(help="learner, creator, manager or admin.")],
+    json: Json = False,
+) -> None:
+    """Set a person's role."""
+    new = roles.read(role)
+    _show(_change(subdomain, user, lambda tx, u: users.set_role(tx, u, new, actor=OPERATOR, now=clock.now())), json)
+
+
+@app.command(epilog="Example: rollbook user archive acme leo@acme.example")
+def archive(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
+    """Archive a person: out at once, gone from every report, nothing lost."""
+    _show(_change(subdomain, user, lambda tx, u: users.archive(tx, u, actor=OPERATOR, now=clock.now())), json)
+
+
+@app.command(epilog="Example: rollbook user restore acme leo@acme.example")
+def restore(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
+    """Restore a person: the same id, role and history; nothing is mailed."""
+    _show(_change(subdomain, user, lambda tx, u: users.restore(tx, u, actor=OPERATOR, now=clock.now())), json)
+
+
+@app.command("set", epilog="Example: rollbook user set acme leo@acme.example location Lyon")
+def set_(
+    subdomain: Subdomain,
+    user: UserName,
+    field: Annotated[str, typer.Argument(help="A field, such as location or hire_date.")],
+    value: Annotated[str, typer.Argument(help="Its value; an empty text clears it.")],
+    json: Json = False,
+) -> None:
+    """Set one field of a person."""
+
+    def work(tx: Tx, found: User) -> User:
+        return users.set_field(tx, found, field, value, actor=OPERATOR, now=clock.now())
+
+    _show(_change(subdomain, user, work), json)
+
+
+@app.command(epilog="Example: rollbook user confirm acme ada@acme.example")
+def confirm(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
+    """Confirm a privileged person's new e-mail that provisioning sent: sign-in links go there from now on."""
+
+    def work(tx: Tx, found: User) -> User:
+        addresses.confirm(tx, found, actor=OPERATOR, now=clock.now())
+        return users.get(tx, found.company_id, found.id)
+
+    _show(_change(subdomain, user, work), json)
+
+
+@app.command(epilog="Example: rollbook user free acme 0199c0de-…")
+def free(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
+    """Free the names of a privileged person whom provisioning deleted."""
+    _show(_change(subdomain, user, lambda tx, u: users.free(tx, u, actor=OPERATOR, now=clock.now())), json)
+
+
+@app.command(epilog="Example: rollbook user returners acme")
+def returners_(subdomain: Subdomain, json: Json = False) -> None:
+    """List deleted people who may have come back under a new record."""
+    pairs = read(lambda tx: returners.search(tx, companies.get(tx, subdomain).id))
+    rows = [
+        {
+            "old": pair.old.id,
+            "new": pair.new.id,
+            "name": pair.new.display_name,
+            "user_name": pair.new.user_name,
+            "deleted_at": pair.old.deleted_at,
+        }
+        for pair in pairs
+    ]
+    columns = {"name": "Name", "user_name": "User name", "deleted_at": "Deleted", "old": "Old", "new": "New"}
+    show(rows, as_json=json, human=table(rows, columns, empty="Nobody who was deleted seems to be back."))
+
+
+@app.command(epilog="Example: rollbook user join acme OLD-ID NEW-ID")
+def join(
+    subdomain: Subdomain,
+    old: Annotated[str, typer.Argument(help="The record that ended.")],
+    new: Annotated[str, typer.Argument(help="The record that goes on.")],
+    json: Json = False,
+) -> None:
+    """Say that two records are one person: the new one goes on with the old one's history."""
+
+    def work(tx: Tx) -> User:
+        company_id = companies.get(tx, subdomain).id
+        ended = search.named(tx, company_id, old, lock=True)
+        goes_on = search.named(tx, company_id, new, lock=True)
+        return returners.join(tx, ended, goes_on, actor=OPERATOR, now=clock.now())
+
+    _show(write(work), json)
+
+
+@app.command(epilog="Example: rollbook user erase acme 0199c0de-… --yes")
+def erase(
+    subdomain: Subdomain,
+    user: UserName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Erase a person's data for good."""
+    if not yes:
+        typer.confirm(
+            f"Erase {user} for good? Name, address and every value in the logs are gone afterwards", abort=True
+        )
+    erased = _change(subdomain, user, lambda tx, u: erasure.erase(tx, u, actor=OPERATOR, now=clock.now()))
+    show({"id": erased.id}, as_json=json, human=line(f"Erased. That there was a user {erased.id} stays on record."))
+
+
+@app.command(epilog="Example: rollbook user events acme leo@acme.example")
+def events(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
+    """Show a person's timeline."""
+
+    def work(tx: Tx) -> list[Event]:
+        return returners.timeline(tx, search.named(tx, companies.get(tx, subdomain).id, user))
+
+    lines = read(work)
+    rows = [
+        {
+            name: value
+            for name, value in asdict(event).items()
+            if name in ("at", "kind", "actor", "changes", "request_id")
+        }
+        for event in lines
+    ]
+    columns = {"at": "At", "kind": "What", "actor": "By", "changes": "Changes"}
+    show(rows, as_json=json, human=table(rows, columns, empty="Nothing has happened yet."))
+
+
+def _change(subdomain: str, user: str, work: Callable[[Tx, User], User]) -> User:
+    def fn(tx: Tx) -> User:
+        return work(tx, search.named(tx, companies.get(tx, subdomain).id, user, lock=True))
+
+    return write(fn)
+
+
+def _show(user: User, json: bool) -> None:
+    row = as_json(user)
+    show(row, as_json=json, human=card(row))

@@ -1,0 +1,150 @@
+"""SQLAlchemy Core statements, compiled once and run on the driver's own cursor (docs/decisions/0002).
+
+`Tx` is what every room receives. It holds no connection logic: sqlite.py and postgres.py own that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Delete, Insert, Select, Update
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Row = tuple[Any, ...]
+Statement = Select[Any] | Insert | Update | Delete
+Parameters = Mapping[str, Any]
+
+
+class Collision(Exception):
+    """A row that the transaction did not see stood in its way, again and again; nothing was changed."""
+
+
+class Cursor(Protocol):
+    """The part of a driver's cursor that is used here."""
+
+    def execute(self, query: Any, params: Any = ..., /) -> Any: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> Any: ...
+
+
+class Connection(Protocol):
+    """A driver's connection, as far as a transaction needs it."""
+
+    def cursor(self) -> Any: ...
+
+
+class Answer:
+    """The result of a statement that was sent; on PostgreSQL it is waited for only when read."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def one(self) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = self._cursor.fetchone()
+        return row
+
+    def all(self) -> list[Row]:
+        """Every row."""
+        rows: list[Row] = self._cursor.fetchall()
+        return rows
+
+
+class Compiled:
+    """A statement's text for one dialect and the order of its parameters."""
+
+    __slots__ = ("_names", "text")
+
+    def __init__(self, compiler: SQLCompiler) -> None:
+        self.text = compiler.string
+        defaults = compiler.params
+        positions = compiler.positiontup or ()
+        self._names = tuple((name, defaults.get(name)) for name in positions)
+
+    def arguments(self, parameters: Parameters) -> Sequence[Any]:
+        """The values in the statement's order; a literal of the statement stands where none is given."""
+        get = parameters.get
+        return [get(name, default) for name, default in self._names]
+
+
+class Compiler:
+    """Compiles for one dialect; a statement kept in a module is compiled once per set of written columns."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        # The statement itself is the key and so stays alive: an id could be given to another one later.
+        self._kept: dict[tuple[Statement, tuple[str, ...]], Compiled] = {}
+
+    def kept(self, statement: Statement, parameters: Parameters) -> Compiled:
+        """For statements that live as long as the process. Raises for IN lists, whose text varies."""
+        names = () if isinstance(statement, Select | Delete) else tuple(parameters)
+        key = (statement, names)
+        compiled = self._kept.get(key)
+        if compiled is None:
+            compiled = self._kept[key] = Compiled(self._compile(statement, names))
+        return compiled
+
+    def once(self, statement: Statement) -> Compiled:
+        """For statements built for one question: filters and lists, with their values inside."""
+        return Compiled(self._compile(statement, (), render_postcompile=True))
+
+    def _compile(self, statement: Statement, names: tuple[str, ...], **options: bool) -> SQLCompiler:
+        compiler = statement.compile(
+            dialect=self._dialect, column_keys=list(names) if names else None, compile_kwargs=options
+        )
+        assert isinstance(compiler, SQLCompiler)  # what compile() of a statement is declared to return is wider
+        if not options and compiler.post_compile_params:
+            raise ValueError("an IN list varies in length: ask with `Tx.search`, which compiles it each time")
+        return compiler
+
+
+class Tx:
+    """A transaction in progress. Values are plain text, whole numbers and None; JSON travels as text.
+
+    `one` and `all` wait for their rows; `send` lets the caller wait later and `run` not at all, so that on
+    PostgreSQL several statements share a round trip. A failure of one that was not waited for is raised by a
+    later call or by the commit.
+    """
+
+    __slots__ = ("_compiler", "_connection")
+
+    def __init__(self, connection: Connection, compiler: Compiler) -> None:
+        self._connection = connection
+        self._compiler = compiler
+
+    def send(self, statement: Statement, parameters: Parameters | None = None) -> Answer:
+        """Starts a statement of a module; read its rows from the answer."""
+        parameters = parameters or {}
+        compiled = self._compiler.kept(statement, parameters)
+        cursor = self._connection.cursor()
+        cursor.execute(compiled.text, compiled.arguments(parameters))
+        return Answer(cursor)
+
+    def one(self, statement: Statement, parameters: Parameters | None = None) -> Row | None:
+        """The first row of a statement of a module, or None."""
+        return self.send(statement, parameters).one()
+
+    def all(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
+        """Every row of a statement of a module."""
+        return self.send(statement, parameters).all()
+
+    def run(self, statement: Statement, parameters: Parameters) -> None:
+        """Runs a write whose rows nobody reads."""
+        self.send(statement, parameters)
+
+    def run_each(self, statement: Insert, rows: Iterable[Parameters]) -> None:
+        """Runs an insert once per row."""
+        for row in rows:
+            self.send(statement, row)
+
+    def search(self, statement: Statement) -> list[Row]:
+        """Every row of a statement built for this one question, its values inside (filters, IN lists)."""
+        compiled = self._compiler.once(statement)
+        cursor = self._connection.cursor()
+        cursor.execute(compiled.text, compiled.arguments({}))
+        rows: list[Row] = cursor.fetchall()
+        return rows

@@ -1,0 +1,74 @@
+"""What each task does. Every task is safe to run twice, and each of its writes is small (design: 500 rows, 50 ms).
+
+Which event asks for which is in activity/reactions.py, which hour in schedule.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from rollbook import clock
+from rollbook.activity import log as provisioning_log
+from rollbook.activity import queue
+from rollbook.activity.events import Actor
+from rollbook.activity.queue import Task
+from rollbook.database import Database
+from rollbook.people import alarms, mass_archive
+
+log = structlog.get_logger()
+
+KEEP_DONE_DAYS = 7
+
+Work = Callable[[Database, Task], Awaitable[None]]
+
+
+async def watch_archives(database: Database, task: Task) -> None:
+    """Counts the archives that provisioning pushed within the hour; too many raise one alarm."""
+    now = clock.now()
+    alarm = await database.write(lambda tx: mass_archive.watch(tx, task.company_id, now=now))
+    if alarm is not None:
+        log.warning("many people were archived", company_id=task.company_id, count=alarm.detail["count"])
+
+
+async def restore_archived(database: Database, task: Task) -> None:
+    """Restores everybody whom a mass archive took, step by step, and settles the alarm. Asked for by a person."""
+    kind, _, actor_id = task.payload["actor"].partition(":")
+    actor = Actor(kind, actor_id or None)
+    since, until, after = task.payload["since"], task.payload["until"], ""
+    restored = skipped = 0
+    while True:
+        now = clock.now()
+        last, done, left = await database.write(
+            lambda tx, after=after, now=now: mass_archive.restore_some(  # type: ignore[misc]
+                tx, task.company_id, since=since, until=until, after=after, actor=actor, now=now
+            )
+        )
+        restored, skipped = restored + done, skipped + left
+        if last is None:
+            break
+        after = last
+        await database.write(lambda tx, now=now: queue.extend(tx, task, now=now))  # type: ignore[misc]
+    await database.write(
+        lambda tx: alarms.resolve(tx, task.company_id, "mass_archive", task.company_id, actor=actor, now=now)
+    )
+    log.info("people were restored", company_id=task.company_id, restored=restored, skipped=skipped)
+
+
+async def prune(database: Database, task: Task) -> None:
+    """Forgets what is older than we keep it: lines of the provisioning log, tasks that are done."""
+    before = clock.now() - timedelta(days=provisioning_log.KEEP_DAYS)
+    while await database.write(lambda tx: provisioning_log.prune(tx, task.company_id, before=before)):
+        pass
+    ended_before = clock.later(clock.now(), days=-KEEP_DONE_DAYS)
+    while await database.write(lambda tx: queue.prune(tx, task.company_id, ended_before=ended_before)):
+        pass
+
+
+TASKS: dict[str, Work] = {
+    "watch_archives": watch_archives,
+    "restore_archived": restore_archived,
+    "prune": prune,
+}

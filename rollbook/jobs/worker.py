@@ -1,0 +1,69 @@
+"""The worker's loop: finds companies with due work, claims a task of each in turn, runs it, reports.
+
+Killed anywhere it loses nothing: a claimed task falls due again when its lease runs out, and a worker that comes back
+to a task it lost changes no row with its report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+
+import structlog
+
+from rollbook import clock
+from rollbook.activity import queue
+from rollbook.database import Collision, Database
+from rollbook.errors import Unavailable
+from rollbook.jobs import schedule
+from rollbook.jobs.heartbeat import Heartbeat
+from rollbook.jobs.tasks import TASKS
+
+POLL_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+async def run(database: Database, *, once: bool = False) -> None:
+    """Works until cancelled; with `once`, until nothing is due."""
+    heartbeat = Heartbeat(database)
+    last = clock.now() - timedelta(seconds=1)
+    while True:
+        try:
+            now = clock.now()
+            await heartbeat.beat(now)
+            await schedule.queue_due(database, last=last, now=now)
+            last = now
+            worked = await work_once(database)
+        except (Unavailable, Collision) as error:
+            log.warning("the worker waits for the database", kind=type(error).__name__)
+            worked = False
+        if not worked:
+            if once:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def work_once(database: Database) -> bool:
+    """One task of each company that has due work, in random order: no company waits behind another's thousand."""
+    now = clock.now()
+    due = await database.read(lambda tx: queue.companies_with_due(tx, now))
+    random.shuffle(due)
+    for company_id in due:
+        await _work_for(database, company_id)
+    return bool(due)
+
+
+async def _work_for(database: Database, company_id: str) -> None:
+    task = await database.write(lambda tx: queue.claim(tx, company_id, now=clock.now()))
+    if task is None:
+        return
+    try:
+        await TASKS[task.name](database, task)
+    except Exception as error:  # noqa: BLE001 - one broken task must not end the others; its kind is kept and shown
+        kind = type(error).__name__
+        log.error("a task failed", task=task.name, kind=kind, attempt=task.attempts, company_id=company_id)
+        await database.write(lambda tx: queue.postpone(tx, task, kind, now=clock.now()))
+    else:
+        await database.write(lambda tx: queue.finish(tx, task, now=clock.now()))

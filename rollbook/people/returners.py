@@ -1,0 +1,91 @@
+"""People who were deleted and may have come back under a new record, and joining the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_
+
+from rollbook.activity import events
+from rollbook.activity.events import Actor, Event
+from rollbook.database import Tx
+from rollbook.database.tables import users as table
+from rollbook.errors import Conflict
+from rollbook.people import users
+from rollbook.people.folding import fold
+from rollbook.people.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Returner:
+    """`old` was deleted; `new` has one of its former names."""
+
+    old: User
+    new: User
+
+
+def search(tx: Tx, company_id: str, *, limit: int = 100) -> list[Returner]:
+    """Deleted users, newest first, whose former names somebody living has by now."""
+    deleted = users.search(
+        tx,
+        users.SELECT.where(
+            table.c.company_id == company_id,
+            table.c.deleted_at.is_not(None),
+            table.c.joined_into.is_(None),
+            table.c.user_name_key.is_(None),
+        )
+        .order_by(table.c.deleted_at.desc())
+        .limit(limit),
+    )
+    pairs = []
+    for old in deleted:
+        names = [
+            table.c.user_name_key == fold(old.user_name),
+            table.c.email_key == fold(old.email),
+        ]
+        living = users.SELECT.where(
+            table.c.company_id == company_id, table.c.deleted_at.is_(None), or_(*names)
+        ).order_by(table.c.id)
+        pairs += [Returner(old, new) for new in users.search(tx, living.limit(1))]
+    return pairs
+
+
+def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
+    """Says that both records are one person: the new one goes on, with the old one's history. Idempotent.
+
+    The role of the new record stays: it is raised by a person who means to. Raises Conflict where the old record is
+    in use, or belongs to another one already.
+    """
+    if old.id == new.id:
+        raise Conflict("Old and new are the same user; nothing is to be joined.", field="id", holder_id=old.id)
+    if old.joined_into == new.id:
+        return new
+    if old.joined_into:
+        raise Conflict(f"User {old.id} was joined to {old.joined_into} already.", field="id", holder_id=old.joined_into)
+    if old.active:
+        raise Conflict(f"User {old.id} is active; archive the record that is to end first.", field="id")
+    if new.deleted_at:
+        raise Conflict(f"User {new.id} was deleted; join into the record that goes on.", field="id")
+    if old.deleted_at is None:
+        old = users.delete(tx, old, actor=actor, now=now)
+    kinds = [("UserJoined", {"joined_into": [None, new.id]})]
+    users.change(tx, old, {"joined_into": new.id}, kinds, actor=actor, now=now)
+    events.record(tx, new.company_id, "UserJoined", new.id, {"joined_from": [None, old.id]}, actor=actor, now=now)
+    return new
+
+
+def timeline(tx: Tx, user: User) -> list[Event]:
+    """The events of a user and of the records joined into it, oldest first."""
+    joined = users.search(
+        tx,
+        users.SELECT.where(
+            table.c.company_id == user.company_id,
+            table.c.deleted_at.is_not(None),
+            table.c.joined_into == user.id,
+        ),
+    )
+    lines = events.of_subject(tx, user.company_id, user.id)
+    for old in joined:
+        lines += events.of_subject(tx, user.company_id, old.id)
+    return sorted(lines, key=lambda event: event.id)

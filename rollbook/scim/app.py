@@ -1,0 +1,362 @@
+"""The door itself: an ASGI application under /scim that checks limits before it works, and answers SCIM JSON always.
+
+What the methods do is in users.py and discovery.py; this module knows addresses, credentials, limits and errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from rollbook import clock
+from rollbook.activity import log as provisioning_log
+from rollbook.database import Collision, Database, Tx
+from rollbook.errors import Conflict, InvalidValue, NotFound, RollbookError, Unauthorized, Unavailable
+from rollbook.origin import PLAIN_HTTP, Networks, is_plain
+from rollbook.people.tokens import Pepper
+from rollbook.scim import discovery, users
+from rollbook.scim.exchange import Answer, Request, Service
+from rollbook.scim.key_use import KeyUse
+from rollbook.scim.metrics import observe
+from rollbook.scim.protocol import body, errors
+from rollbook.scim.protocol.errors import ScimError
+from rollbook.scim.protocol.messages import list_response
+
+MAX_BODY = 1024 * 1024
+BODY_SECONDS = 15
+CONTENT_TYPE = b"application/scim+json"
+
+log = structlog.get_logger()
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+_SLASHES = re.compile(r"/{2,}")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_OFFERED_MEDIA = ("application/scim+json", "application/json")
+
+
+async def _list_groups(request: Request) -> Answer:
+    """Group push is not offered yet; the answer keeps Okta's import and its optional test content."""
+    await _admit(request)
+    return Answer(200, list_response([], 0, 1))
+
+
+async def _config(request: Request) -> Answer:
+    await _admit(request)
+    _refuse_filter(request)
+    return Answer(200, discovery.service_provider_config(request.service.base_url))
+
+
+async def _resource_types(request: Request) -> Answer:
+    await _admit(request)
+    _refuse_filter(request)
+    base_url, name = request.service.base_url, request.resource_id
+    return Answer(200, discovery.resource_type(base_url, name) if name else discovery.resource_types(base_url))
+
+
+async def _schemas(request: Request) -> Answer:
+    await _admit(request)
+    _refuse_filter(request)
+    base_url, urn = request.service.base_url, request.resource_id
+    return Answer(200, discovery.schema(base_url, urn) if urn else discovery.schemas(base_url))
+
+
+async def _admit(request: Request) -> None:
+    def check(tx: Tx) -> None:
+        request.admit(request.claim(tx))
+
+    await request.service.database.read(check, brief=True)
+
+
+def _refuse_filter(request: Request) -> None:
+    """RFC 7644 section 4: a filter on a discovery endpoint is forbidden, lest a client trust a narrowed answer."""
+    if "filter" in request.query:
+        raise errors.Forbidden("This address takes no filter; ask without it.")
+
+
+# Collection -> methods on it, and methods on one of its members.
+ROUTES: dict[str, tuple[dict[str, Handler], dict[str, Handler]]] = {
+    "Users": (
+        {"GET": users.list_, "POST": users.create},
+        {"GET": users.get, "PUT": users.replace, "PATCH": users.modify, "DELETE": users.delete},
+    ),
+    "Groups": ({"GET": _list_groups}, {}),
+    "ServiceProviderConfig": ({"GET": _config}, {}),
+    "ResourceTypes": ({"GET": _resource_types}, {"GET": _resource_types}),
+    "Schemas": ({"GET": _schemas}, {"GET": _schemas}),
+}
+_BY_FOLDED = {name.lower(): name for name in ROUTES}
+_NOT_OFFERED = frozenset({"bulk", "me", ".search"})
+
+
+class ScimDoor:
+    """The ASGI application that answers every address under /scim."""
+
+    def __init__(
+        self,
+        database: Database,
+        pepper: Pepper,
+        *,
+        base_url: str,
+        proxies: Networks = (),
+    ) -> None:
+        self.key_use = KeyUse(database, pepper)
+        self._service = Service(database, pepper, base_url, self.key_use)
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request: Request | None = None
+        request_id = clock.new_id()
+        try:
+            request, handler = self._request(scope, request_id)
+            if request.method in _WITH_BODY:
+                request.document = await self._document(scope, receive, request)
+            answer = await handler(request)
+            if request.holder is not None:
+                self.key_use.used(request.holder, request.key, request.now)
+        except (ScimError, RollbookError, Collision) as error:
+            answer = await self._refusal(request, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, Okta gets SCIM JSON and we get its kind and place
+            answer = _broken(error, request_id)
+        await _send(send, answer, request_id)
+        observe(scope["method"], answer.status, time.perf_counter() - started)
+
+    def _request(self, scope: Scope, request_id: str) -> tuple[Request, Handler]:
+        headers = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        if is_plain(scope, self._proxies, scope["headers"]):
+            raise errors.Forbidden(PLAIN_HTTP)
+        path = _SLASHES.sub("/", scope["path"]).rstrip("/")
+        handler, resource_id = _route(scope["method"], path)
+        subdomain, key = _credential(headers.get(b"authorization"))
+        return (
+            Request(
+                service=self._service,
+                method=scope["method"],
+                path=path,
+                resource_id=resource_id,
+                query=_query(scope["query_string"]),
+                if_match=_text(headers.get(b"if-match")),
+                if_none_match=_text(headers.get(b"if-none-match")),
+                key=key,
+                subdomain=subdomain,
+                id=request_id,
+                now=clock.now(),
+            ),
+            handler,
+        )
+
+    async def _document(self, scope: Scope, receive: Receive, request: Request) -> dict[str, Any]:
+        """The decoded body. What is wrong with it is told only to whoever holds a key."""
+        try:
+            headers = {name: value for name, value in scope["headers"] if name in _HEADERS}
+            _refuse_media(headers)
+            return body.parse_object(await _read(receive, headers))
+        except ScimError:
+            await _admit(request)
+            raise
+
+    async def _refusal(self, request: Request | None, error: ScimError | RollbookError | Collision) -> Answer:
+        """Turns an error into its answer; the refusal of a write, and a filter not understood, is logged first."""
+        refusal = error if isinstance(error, ScimError) else _as_scim(error)
+        if request is None:
+            return _error(refusal)
+        if refusal.status == 401:
+            self.key_use.failed(request.subdomain, request.now)
+            return _error(refusal)
+        logged = request.method != "GET" or refusal.scim_type == "invalidFilter"
+        if logged and refusal.status < 500:
+            if request.holder is None:
+                try:
+                    await _admit(request)
+                except Unauthorized as unauthorized:
+                    return await self._refusal(request, unauthorized)
+                except Unavailable:
+                    return _error(refusal)
+            await self._log_refusal(request, refusal, error)
+        return _error(refusal)
+
+    async def _log_refusal(self, request: Request, refusal: ScimError, error: Exception) -> None:
+        holder = request.holder
+        assert holder is not None
+        user_id = request.resource_id or getattr(error, "holder_id", None)
+        entry = request.entry(refusal.status, "refused", user_id=user_id, hint=refusal.detail)
+        try:
+            await self._service.database.write(
+                lambda tx: provisioning_log.write(tx, holder.company_id, entry, now=request.now)
+            )
+        except (Unavailable, Collision) as failure:
+            log.warning("a refusal was not logged", kind=type(failure).__name__, request_id=request.id)
+
+
+_HEADERS = frozenset(
+    {
+        b"authorization",
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"if-match",
+        b"if-none-match",
+    }
+)
+
+
+def _route(method: str, path: str) -> tuple[Handler, str]:
+    """The handler and the resource's id; slashes doubled or at the end do not matter."""
+    parts = path.split("/")[2:]  # "", "scim", …
+    if not parts or parts[0].lower() != "v2":
+        raise errors.NotFound("SCIM is at /scim/v2. In Okta set the base URL to this server's address with /scim/v2.")
+    if len(parts) == 2 or len(parts) == 3:
+        name = _BY_FOLDED.get(parts[1].lower())
+        if name is not None and not (len(parts) == 3 and parts[2].lower() == ".search"):
+            methods = ROUTES[name][len(parts) - 2]
+            handler = methods.get(method)
+            if handler is not None:
+                return handler, parts[2] if len(parts) == 3 else ""
+            if methods:
+                raise errors.MethodNotAllowed(
+                    f"{method[:20]} is not offered here; {', '.join(sorted(methods))} is.",
+                    headers={"Allow": ", ".join(sorted(methods))},
+                )
+    if parts[-1].lower() in _NOT_OFFERED:
+        raise ScimError(f"{parts[-1]} is not offered. /ServiceProviderConfig says what is.", status=501)
+    raise errors.NotFound("There is nothing at this address. /scim/v2/Users is where the people are.")
+
+
+def _credential(header: bytes | None) -> tuple[str | None, str]:
+    """(Basic user name or None, key) from Basic, Bearer or the bare key; ("", "") where there is none."""
+    if header is None:
+        return None, ""
+    value = header.decode("latin-1").strip()
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() == "bearer":
+        return None, rest.strip()
+    if scheme.lower() != "basic":
+        return None, value
+    try:
+        name, colon, key = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None, ""
+    return (name, key) if colon else (None, "")
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    """The parameters, the first of each; a stray ampersand or an unknown one does not matter."""
+    if not raw:
+        return {}
+    query: dict[str, str] = {}
+    try:
+        for name, value in parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64):
+            query.setdefault(name, value)
+    except ValueError:  # UnicodeDecodeError is one
+        raise errors.InvalidValue("The query of the address is not UTF-8, percent-encoded.") from None
+    return query
+
+
+def _text(header: bytes | None) -> str | None:
+    return header.decode("latin-1") if header is not None else None
+
+
+def _refuse_media(headers: dict[bytes, bytes]) -> None:
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"identity", b""):
+        raise errors.UnsupportedMediaType("Compressed bodies are not read; send it without Content-Encoding.")
+    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+    if media and media not in _OFFERED_MEDIA:
+        raise errors.UnsupportedMediaType(f"The body must be {' or '.join(_OFFERED_MEDIA)}, not {media[:80]}.")
+
+
+async def _read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    """The body, counted while it streams in: what a header says of its length is not believed."""
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > MAX_BODY:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ScimError("The connection closed before the body was complete.", status=400)
+                part = message.get("body", b"")
+                size += len(part)
+                if size > MAX_BODY:
+                    raise _too_large()
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise ScimError(
+            f"The body did not arrive within {BODY_SECONDS} seconds; send the request again.",
+            status=408,
+            headers={"Connection": "close"},
+        ) from None
+
+
+def _too_large() -> ScimError:
+    return errors.PayloadTooLarge(
+        f"The body is larger than {MAX_BODY:,} bytes, and nothing was done. Send less at once.",
+        headers={"Connection": "close"},
+    )
+
+
+def _as_scim(error: RollbookError | Collision) -> ScimError:
+    """What the rooms raise, in the words of RFC 7644 table 9."""
+    if isinstance(error, Unauthorized):
+        return errors.Unauthorized(
+            error.message, headers={"WWW-Authenticate": 'Basic realm="Rollbook", charset="UTF-8"'}
+        )
+    if isinstance(error, NotFound):
+        return errors.NotFound(error.message)
+    if isinstance(error, Conflict):
+        return errors.Uniqueness(error.message)
+    if isinstance(error, InvalidValue):
+        return errors.InvalidValue(error.message)
+    if isinstance(error, Collision):
+        # Okta retries by itself after 429 with whole seconds, and after nothing else.
+        return errors.TooManyRequests("Others are changing the same person just now; send the request again.", 1)
+    if isinstance(error, Unavailable):
+        return errors.Unavailable(error.message, headers={"Retry-After": "5"})
+    return errors.Forbidden(error.message)
+
+
+def _error(error: ScimError) -> Answer:
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
+    return Answer(error.status, error.to_json(), headers)
+
+
+def _broken(error: Exception, request_id: str) -> Answer:
+    """The kind of the exception and where it was raised are logged; its text may hold a person's data and is not."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown"
+    log.error("a request broke", kind=type(error).__name__, place=place, request_id=request_id)
+    return _error(
+        ScimError(
+            f"Rollbook failed on this request and changed nothing. Tell its operator the request id {request_id}.",
+            status=500,
+        )
+    )
+
+
+async def _send(send: Send, answer: Answer, request_id: str) -> None:
+    content = body.dumps(answer.body) if answer.body is not None else b""
+    headers = [
+        (b"content-type", CONTENT_TYPE),
+        (b"content-length", str(len(content)).encode()),
+        (b"x-request-id", request_id.encode()),
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

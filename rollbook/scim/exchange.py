@@ -1,0 +1,90 @@
+"""One request and its answer at the SCIM door, between the socket (app.py) and the resources (users.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rollbook.activity.events import Actor
+from rollbook.activity.log import Entry
+from rollbook.database import Database, Tx
+from rollbook.people import keys
+from rollbook.people.keys import Claim, Holder
+from rollbook.people.tokens import Pepper
+from rollbook.scim.key_use import KeyUse
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What every request needs: the database, the secret, and where we are seen from."""
+
+    database: Database
+    pepper: Pepper
+    base_url: str
+    key_use: KeyUse
+
+
+@dataclass(slots=True)
+class Request:
+    """A request whose limits were checked; `document` is the decoded body of POST, PUT and PATCH.
+
+    `holder` is known once the key was found right, inside the transaction that does the work.
+    """
+
+    service: Service
+    method: str
+    path: str
+    resource_id: str
+    query: dict[str, str]
+    if_match: str | None
+    if_none_match: str | None
+    key: str
+    subdomain: str | None
+    id: str
+    now: datetime
+    document: dict[str, Any] = field(default_factory=dict)
+    holder: Holder | None = None
+
+    def claim(self, tx: Tx) -> Claim:
+        """Sends the look-up of the key; `admit` decides about it."""
+        return keys.claim(tx, self.key, subdomain=self.subdomain)
+
+    def admit(self, claim: Claim) -> Actor:
+        """Lets the key's holder in. Raises Unauthorized."""
+        self.holder = claim.holder("scim", pepper=self.service.pepper, now=self.now)
+        return Actor("scim", self.holder.key_id, self.id)
+
+    def entry(
+        self,
+        status: int,
+        decision: str,
+        *,
+        user_id: str | None = None,
+        changes: dict[str, list[Any]] | None = None,
+        ignored: tuple[str, ...] = (),
+        hint: str | None = None,
+    ) -> Entry:
+        """A line of the provisioning log about this request."""
+        assert self.holder is not None
+        return Entry(
+            method=self.method,
+            path=self.path,
+            status=status,
+            decision=decision,
+            request_id=self.id,
+            key_id=self.holder.key_id,
+            user_id=user_id,
+            changes=changes or {},
+            ignored=ignored,
+            hint=hint,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, body (None: none) and headers beyond the content type."""
+
+    status: int
+    body: dict[str, Any] | None
+    headers: tuple[tuple[bytes, bytes], ...] = ()

@@ -1,0 +1,203 @@
+"""SCIM's User and Learning's: one table, read in both directions. docs/attributes.md is checked against it.
+
+What has no field of ours is kept as it was sent and given back unchanged. The schemas are in user_schema.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rollbook.people.profiles import Profile
+from rollbook.people.users import User
+from rollbook.scim.protocol.errors import InvalidValue
+from rollbook.scim.protocol.messages import CORE_USER, ENTERPRISE_USER
+from rollbook.scim.user_schema import ROLLBOOK_USER
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One attribute that has a field: its path, the field, and Okta's words for where it comes from."""
+
+    path: tuple[str, ...]
+    field: str
+    okta: str
+
+
+ROWS = (
+    Row(("userName",), "user_name", "user.login to userName (app username)"),
+    Row(("name", "givenName"), "given_name", "user.firstName to givenName"),
+    Row(("name", "familyName"), "family_name", "user.lastName to familyName"),
+    Row(("title",), "job_title", "user.title to title"),
+    Row(("locale",), "locale", "user.locale to locale"),
+    Row(("preferredLanguage",), "preferred_language", "user.preferredLanguage to preferredLanguage"),
+    Row(("timezone",), "time_zone", "user.timezone to timezone"),
+    Row(("externalId",), "external_id", "user.id to externalId"),
+    Row((ENTERPRISE_USER, "costCenter"), "location", "user.costCenter to costCenter"),
+    Row((ENTERPRISE_USER, "division"), "business_unit", "user.division to division"),
+    Row((ENTERPRISE_USER, "department"), "department", "user.department to department"),
+    Row((ENTERPRISE_USER, "manager", "value"), "manager_value", "user.managerId to managerValue"),
+    Row((ENTERPRISE_USER, "manager", "displayName"), "manager_name", "user.manager to managerDisplayName"),
+    Row((ROLLBOOK_USER, "hireDate"), "hire_date", "the profile's hire date to hireDate"),
+)
+OKTA_EMAIL = "user.email to email"
+
+# What the record derives, or says itself; everything else of a resource is kept.
+_DERIVED = frozenset({"schemas", "id", "meta", "active", "emails", "displayName"})
+_TOP = {row.path[0]: row.field for row in ROWS if len(row.path) == 1}
+_ENTERPRISE = {row.path[1]: row.field for row in ROWS if row.path[0] == ENTERPRISE_USER and len(row.path) == 2}
+
+
+def required(resource: Resource) -> None:
+    """Raises InvalidValue naming Okta's attribute and the mapping to add, for the first that is missing."""
+    name = resource.get("name") or {}
+    missing = (
+        "userName"
+        if "userName" not in resource
+        else "name.givenName"
+        if "givenName" not in name
+        else "name.familyName"
+        if "familyName" not in name
+        else "emails"
+        if _primary(resource.get("emails") or []) is None
+        else None
+    )
+    if missing is None:
+        return
+    okta = OKTA_EMAIL if missing == "emails" else next(row.okta for row in ROWS if ".".join(row.path) == missing)
+    raise InvalidValue(
+        f"The attribute {missing} is required and has no value for this person. In Okta fill it in on the person's "
+        f"profile, and see that the app maps it: Provisioning, To App, Attribute Mappings, {okta}."
+    )
+
+
+def profile_of(resource: Resource) -> Profile:
+    """The profile that a canonical resource means. Raises InvalidValue where a required attribute is missing."""
+    required(resource)
+    emails = resource["emails"]
+    primary = _primary(emails)
+    assert primary is not None
+    fields: dict[str, Any] = {"email": primary["value"]}
+    kept: dict[str, Any] = {}
+    for name, value in resource.items():
+        field = _TOP.get(name)
+        if field is not None:
+            fields[field] = value
+        elif name == "name":
+            parts = {part: text for part, text in value.items() if part not in ("givenName", "familyName", "formatted")}
+            fields["given_name"], fields["family_name"] = value["givenName"], value["familyName"]
+            if parts:
+                kept["name"] = parts
+        elif name == ENTERPRISE_USER:
+            _read_enterprise(value, fields, kept)
+        elif name == ROLLBOOK_USER:
+            fields["hire_date"] = value.get("hireDate")
+        elif name not in _DERIVED:
+            kept[name] = value
+    if emails != [_plain_email(primary["value"])]:
+        kept["emails"] = emails
+    return Profile(**fields, kept=kept)
+
+
+def resource_of(user: User, base_url: str) -> Resource:
+    """The user as SCIM shows it; what profile_of reads again gives the same profile."""
+    kept = user.kept_attributes if user.kept != "{}" else {}
+    kept_enterprise = kept.pop(ENTERPRISE_USER, None)
+    emails = _emails(user.email, kept.pop("emails", None))
+    resource: Resource = {"schemas": [CORE_USER], "id": user.id}
+    if user.external_id is not None:
+        resource["externalId"] = user.external_id
+    resource["userName"] = user.user_name
+    name = {"formatted": user.display_name, "familyName": user.family_name, "givenName": user.given_name}
+    resource["name"] = name | kept.pop("name", {})
+    resource["displayName"] = user.display_name
+    if user.job_title is not None:
+        resource["title"] = user.job_title
+    if user.preferred_language is not None:
+        resource["preferredLanguage"] = user.preferred_language
+    if user.locale is not None:
+        resource["locale"] = user.locale
+    if user.time_zone is not None:
+        resource["timezone"] = user.time_zone
+    resource["active"] = user.archived_at is None
+    resource["emails"] = emails
+    resource |= kept
+    enterprise = _write_enterprise(user, kept_enterprise)
+    if enterprise:
+        resource["schemas"].append(ENTERPRISE_USER)
+        resource[ENTERPRISE_USER] = enterprise
+    if user.hire_date is not None:
+        resource["schemas"].append(ROLLBOOK_USER)
+        resource[ROLLBOOK_USER] = {"hireDate": user.hire_date}
+    resource["meta"] = {
+        "resourceType": "User",
+        "created": user.created_at,
+        "lastModified": user.updated_at,
+        "location": f"{base_url}/Users/{user.id}",
+        "version": version_of(user),
+    }
+    return resource
+
+
+def version_of(user: User) -> str:
+    """The entity tag, weak since projections change the bytes (RFC 7644 section 3.14)."""
+    return f'W/"{user.version}"'
+
+
+def _read_enterprise(value: dict[str, Any], fields: dict[str, Any], kept: dict[str, Any]) -> None:
+    rest: dict[str, Any] = {}
+    for name, part in value.items():
+        field = _ENTERPRISE.get(name)
+        if field is not None:
+            fields[field] = part
+        elif name == "manager":
+            fields["manager_value"], fields["manager_name"] = part.get("value"), part.get("displayName")
+            if "$ref" in part:
+                rest["manager"] = {"$ref": part["$ref"]}
+        else:
+            rest[name] = part
+    if rest:
+        kept[ENTERPRISE_USER] = rest
+
+
+def _write_enterprise(user: User, kept: dict[str, Any] | None) -> dict[str, Any]:
+    enterprise: dict[str, Any] = dict(kept) if kept else {}
+    if user.location is not None:
+        enterprise["costCenter"] = user.location
+    if user.business_unit is not None:
+        enterprise["division"] = user.business_unit
+    if user.department is not None:
+        enterprise["department"] = user.department
+    manager: dict[str, Any] = {}
+    if user.manager_value is not None:
+        manager["value"] = user.manager_value
+    if user.manager_name is not None:
+        manager["displayName"] = user.manager_name
+    if manager or "manager" in enterprise:
+        enterprise["manager"] = manager | enterprise.get("manager", {})
+    return enterprise
+
+
+def _primary(emails: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The address that is the user's: the primary one, else the first for work, else the first."""
+    usable = [email for email in emails if email.get("value")]
+    for wanted in ({"primary": True}, {"type": "work"}, {}):
+        for email in usable:
+            if wanted.items() <= email.items():
+                return email
+    return None
+
+
+def _plain_email(address: str) -> dict[str, Any]:
+    return {"value": address, "type": "work", "primary": True}
+
+
+def _emails(address: str, kept: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """The addresses as sent, the user's own first and primary; it may have been changed in Learning since."""
+    if kept is None:
+        return [_plain_email(address)]
+    chosen = _primary(kept)
+    others = [{**email, "primary": False} if email.get("primary") else email for email in kept if email is not chosen]
+    return [{**(chosen or {}), "value": address, "primary": True}, *others]

@@ -1,0 +1,194 @@
+"""The settings, all from the environment; each secret also as NAME_FILE. docs/settings.md is checked against this table."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from rollbook.errors import Misconfigured
+
+SECRETS = ("ROLLBOOK_SECRET", "ROLLBOOK_SECRET_PREVIOUS", "ROLLBOOK_DATABASE_URL", "ROLLBOOK_SMTP_URL")
+
+
+class Settings(BaseSettings):
+    """What the operator decides. Reading it never touches the disk but for NAME_FILE."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLBOOK_", frozen=True, extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: object
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """`read` gathers the environment, because of the NAME_FILE twins; nothing is read a second time."""
+        return (init_settings,)
+
+    data_dir: Path = Field(
+        default=Path("~/.local/share/rollbook"), description="The embedded database and the secret live here."
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="`postgresql://…` for more than one machine; empty: a SQLite file in the data directory.",
+    )
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Pepper of key hashes, sessions and links. SQLite: made once in the data directory. "
+        "PostgreSQL: must be given.",
+    )
+    secret_previous: SecretStr = Field(
+        default=SecretStr(""), description="The secret before the present one, while you rotate it."
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Base of every address handed out; https off loopback; no underscore (Okta refuses one).",
+    )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="`smtp://user:pass@host:587?starttls=1`; empty: mail waits in the outbox.",
+    )
+    mail_from: str = Field(default="notifications@localhost", description="The sender of every mail.")
+    okta_hosts: str = Field(
+        default="okta.com,oktapreview.com,okta-emea.com,okta-gov.com,okta.mil",
+        description="Domains an Okta org address may lie under. An entry with a port may be loopback and "
+        "plain http, for a simulated org.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks, separated by commas, whose X-Forwarded-* headers count. Plain http "
+        "from anywhere but loopback and these is refused.",
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("write it as https://rollbook.company.example, without query or fragment")
+        if "_" in value:
+            raise ValueError("it must not hold an underscore: Okta refuses base addresses with one")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("off loopback it must begin with https://")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        address = value.get_secret_value()
+        if address and not address.startswith(("postgresql://", "postgres://")):
+            raise ValueError("write it as postgresql://user:password@host/database")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        for entry in _entries(value):
+            ip_network(entry, strict=False)
+        return value
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The trusted proxies as networks."""
+        return tuple(ip_network(entry, strict=False) for entry in _entries(self.trusted_proxies))
+
+    @property
+    def scim_base_url(self) -> str:
+        """What the Okta administrator pastes as *Base URL*."""
+        return f"{self.public_url}/scim/v2"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The embedded database's file, or None where PostgreSQL is used."""
+        return None if self.database_url.get_secret_value() else self.data_dir / "rollbook.sqlite3"
+
+
+def read(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this environment; raises Misconfigured naming each wrong one."""
+    environment = os.environ if environment is None else environment
+    values = {name.lower(): value for name, value in environment.items() if name.startswith("ROLLBOOK_")}
+    for name in SECRETS:
+        path = values.pop(f"{name.lower()}_file", "")
+        if not path:
+            continue
+        if values.get(name.lower()):
+            raise Misconfigured(f"Both {name} and {name}_FILE are set; keep one of them.")
+        try:
+            values[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Misconfigured(f"{name}_FILE cannot be read ({error.strerror}); check the path.") from None
+    fields = {name.removeprefix("rollbook_"): value for name, value in values.items()}
+    try:
+        return Settings(**fields)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = f"ROLLBOOK_{str(first['loc'][0]).upper()}"
+        raise Misconfigured(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def secret_of(settings: Settings) -> bytes:
+    """The secret; on SQLite made once in the data directory with mode 0600. Raises Misconfigured."""
+    given = settings.secret.get_secret_value()
+    if given:
+        if len(given) < 16:
+            raise Misconfigured("ROLLBOOK_SECRET is too short: give at least 16 characters, better 40.")
+        return given.encode()
+    if settings.sqlite_path is None:
+        raise Misconfigured(
+            "With PostgreSQL ROLLBOOK_SECRET must be given, the same on every machine; "
+            "make one with: openssl rand -base64 40"
+        )
+    path = settings.data_dir / "secret"
+    if not path.exists():
+        _make_secret(path)
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise Misconfigured(f"The secret {path} cannot be read ({error.strerror}).") from None
+
+
+def _make_secret(path: Path) -> None:
+    """Two processes may start at once: the first link wins and both read the same file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"secret.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(40) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    except OSError as error:
+        raise Misconfigured(
+            f"The secret cannot be made in {path.parent} ({error.strerror}); set ROLLBOOK_DATA_DIR."
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address.is_loopback or (mapped is not None and mapped.is_loopback)
+
+
+def _entries(value: str) -> list[str]:
+    return [entry.strip() for entry in value.split(",") if entry.strip()]

@@ -1,0 +1,142 @@
+"""Assembles the web server: the SCIM door, the console, health and metrics, and the worker beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from rollbook import clock
+from rollbook.console import pages
+from rollbook.database import schema
+from rollbook.errors import Unavailable
+from rollbook.http_protocol import RollbookProtocol
+from rollbook.installation import Installation
+from rollbook.jobs import heartbeat, worker
+from rollbook.origin import is_local
+from rollbook.scim.app import ScimDoor
+
+DRAIN_SECONDS = 20
+KEEP_ALIVE_SECONDS = 75
+
+
+class Application:
+    """The ASGI application: /scim goes straight to its door, everything else through Starlette."""
+
+    def __init__(self, installation: Installation, *, with_worker: bool) -> None:
+        self._installation = installation
+        self._with_worker = with_worker
+        settings = installation.settings
+        self._scim = ScimDoor(
+            installation.database, installation.pepper, base_url=settings.scim_base_url, proxies=settings.proxies
+        )
+        self._rest = Starlette(routes=[*_operations(installation), *pages.routes(installation)])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            # "//scim" too: whatever a client makes of our base URL is answered in SCIM JSON.
+            if path.startswith("/scim") or path.lstrip("/").lower().startswith("scim"):
+                await self._scim(scope, receive, send)
+            else:
+                await self._rest(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with self._background():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @contextlib.asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._scim.key_use.keep_flushing())]
+        if self._with_worker:
+            tasks.append(asyncio.create_task(worker.run(self._installation.database)))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(Unavailable):
+                await self._scim.key_use.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+
+def listen(address: Address) -> socket.socket:
+    """The listening socket; raises OSError where the port is taken. Port 0 picks a free one."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((address.host, address.port))
+    except OSError:
+        sock.close()
+        raise
+    sock.set_inheritable(True)
+    return sock
+
+
+def serve(installation: Installation, sock: socket.socket, *, with_worker: bool) -> None:
+    """Serves until told to stop, then drains for at most DRAIN_SECONDS."""
+    config = uvicorn.Config(
+        Application(installation, with_worker=with_worker),
+        http=RollbookProtocol,
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[sock])
+
+
+def _operations(installation: Installation) -> list[Route]:
+    """What an operator's machines ask: does it live, is it ready, how is it going."""
+    settings, database = installation.settings, installation.database
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        checks: dict[str, object] = {}
+        try:
+            beat = await database.read(heartbeat.last)
+            checks["database"] = "ok"
+            newest = await asyncio.get_running_loop().run_in_executor(None, schema.is_newest, settings)
+            checks["migrations"] = "ok" if newest else "run: rollbook migrate"
+        except Unavailable:
+            return JSONResponse({"database": "does not answer"}, status_code=503)
+        age = (clock.now() - clock.moment(beat)).total_seconds() if beat else None
+        checks["worker"] = "never seen" if age is None else f"seen {age:.0f} s ago"
+        return JSONResponse(checks, status_code=200 if newest else 503)
+
+    async def metrics(request: Request) -> Response:
+        if not is_local(request.scope, settings.proxies):
+            return PlainTextResponse("Metrics are for this machine and trusted proxies.\n", status_code=403)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
