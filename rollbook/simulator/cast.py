@@ -75,8 +75,11 @@ class Play:
         self.keys[label] = issued
         return str(issued["key"])
 
+    def apps(self) -> list[ProvisioningApp]:
+        return [self.wizard, self.catalogue]
+
     def wires(self) -> list[Wire]:
-        return [self.wizard.wire, self.catalogue.wire]
+        return [app.wire for app in self.apps()]
 
     def close(self) -> None:
         for wire in self.wires():

@@ -1,5 +1,6 @@
 """A mail server that keeps what it gets: proof of what was mailed to whom, and of silence."""
 
+import smtplib
 import socket
 import threading
 import time
@@ -50,6 +51,11 @@ class MailSink:
             if found or time.monotonic() > deadline:
                 return found
             time.sleep(0.05)
+
+    def send_to_self(self, recipient: str) -> None:
+        """Sends a mail to itself over SMTP, as proof that it listens."""
+        with smtplib.SMTP(HOST, self.port, timeout=10) as client:
+            client.sendmail("demo@acme.example", [recipient], "Subject: Does this arrive?\r\n\r\nYes.")
 
     def close(self) -> None:
         self._controller.stop()

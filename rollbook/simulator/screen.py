@@ -99,8 +99,8 @@ class Screen:
 
     def summary(self) -> bool:
         """The table of chapters and one sentence; whether at least one step was played and all held."""
-        table = Table(title="Summary", title_justify="left", title_style="bold", expand=False, header_style="dim")
-        table.add_column("")
+        table = plain_table("Summary")
+        table.add_column("", min_width=2)
         table.add_column("chapter", min_width=30)
         table.add_column("steps", justify="right")
         table.add_column("held", justify="right")
