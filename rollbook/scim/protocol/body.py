@@ -6,8 +6,7 @@ What the values mean is for `normalize.py` and `patch.py`; how long a body may b
 from __future__ import annotations
 
 import json
-import re
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -17,7 +16,6 @@ MAX_DEPTH = 32
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 _decode = msgspec.json.Decoder().decode
@@ -33,9 +31,7 @@ def parse_object(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """`parse` where only a JSON object will do."""
     value = parse(raw, max_depth=max_depth)
     if type(value) is not dict:
-        raise InvalidSyntax(
-            "The body is not a JSON object. Send one object: it starts with { and ends with }."
-        )
+        raise InvalidSyntax("The body is not a JSON object. Send one object: it starts with { and ends with }.")
     return value
 
 
@@ -51,7 +47,8 @@ def parse(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raw = raw[3:]
     if not raw or raw.isspace():
         raise InvalidSyntax("The body is empty. Send the resource or the PATCH message as a JSON object.")
-    outside = _outside_strings(raw)
+    escapes = b"\\" in raw
+    outside = _outside_strings(raw, escapes)
     if outside.count(b"{") + outside.count(b"[") > max_depth:
         _check_depth(outside, max_depth)
     try:
@@ -62,17 +59,15 @@ def parse(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise _not_json(error) from None
     if _count_keys(value) != outside.count(b":"):
         _name_repeated_key(raw)
-    if b"\\u0000" in raw:
+    if escapes and b"\\u0000" in raw:
         _refuse_nul(value)
-    if _LONG_NUMBER.search(outside) is not None:
-        _refuse_large_numbers(value)
     return value
 
 
-def _outside_strings(raw: bytes) -> bytes:
+def _outside_strings(raw: bytes, escapes: bool) -> bytes:
     """What stands outside of strings. Escaped backslashes go first, then escaped quotes; every quote left
     opens or closes a string. Exact up to the first byte at which the text stops being JSON."""
-    if b"\\" in raw:
+    if escapes:
         raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     return b"".join(raw.split(b'"')[::2])
 
@@ -95,17 +90,36 @@ def _check_depth(outside: bytes, max_depth: int) -> None:
 
 
 def _count_keys(value: Any) -> int:
-    """The number of keys in a value; refuses two keys of one object that differ in case only."""
+    """The number of keys in a value; refuses keys of one object that differ in case only, and large numbers.
+
+    The usual body spells each name one way throughout, which one look at all spellings shows.
+    """
     count = 0
+    spellings: set[str] = set()
+    objects = []
     pending = [value]
     for item in pending:
-        if type(item) is dict:
+        kind = type(item)
+        if kind is dict:
             count += len(item)
-            if len(set(map(str.lower, item))) != len(item):
-                _refuse_same_key(item)
-            pending += [child for child in item.values() if type(child) is dict or type(child) is list]
-        elif type(item) is list:
-            pending += [child for child in item if type(child) is dict or type(child) is list]
+            spellings.update(item)
+            objects.append(item)
+            children = item.values()
+        elif kind is list:
+            children = item
+        else:
+            children = (item,)
+        for child in children:
+            kind = type(child)
+            if kind is str:
+                continue
+            if kind is dict or kind is list:
+                pending.append(child)
+            elif kind is int and not _SMALLEST <= child <= _LARGEST:
+                _refuse_large_number(item)
+    if len(set(map(str.lower, spellings))) != len(spellings):
+        for item in objects:
+            _refuse_same_key(item)
     return count
 
 
@@ -148,24 +162,15 @@ def _refuse_nul(value: Any) -> None:
             pending += [(name, child) for child in item]
 
 
-def _refuse_large_numbers(value: Any) -> None:
-    pending = [("", value)]
-    for name, item in pending:
-        if type(item) is int:
-            if not _SMALLEST <= item <= _LARGEST:
-                raise InvalidValue(
-                    f'The number in "{name[:80]}" does not fit in 64 bits. Send it as text, in quotes.'
-                )
-        elif type(item) is dict:
-            pending += [(key, child) for key, child in item.items()]
-        elif type(item) is list:
-            pending += [(name, child) for child in item]
+def _refuse_large_number(holder: Any) -> NoReturn:
+    names = holder if type(holder) is dict else ()
+    name = next((key for key in names if type(holder[key]) is int and abs(holder[key]) > _LARGEST), "")
+    where = f' in "{name[:80]}"' if name else ""
+    raise InvalidValue(f"A number{where} does not fit in 64 bits. Send it as text, in quotes.")
 
 
 def _not_json(error: Exception) -> ScimError:
     reason = str(error).removeprefix("JSON is malformed: ")
     if "out of range" in reason:
         return InvalidValue("A number in the body is too large to keep. Send it as text, in quotes.")
-    return InvalidSyntax(
-        f"The body is not valid JSON: {reason[:120]}. Nothing was changed; correct the body."
-    )
+    return InvalidSyntax(f"The body is not valid JSON: {reason[:120]}. Nothing was changed; correct the body.")

@@ -2,7 +2,6 @@
 
 What the rooms raise lies in `rollbook/errors.py`; the door turns those into these.
 """
-# ruff: noqa: N818 -- the classes carry the RFC's own words
 
 from __future__ import annotations
 
@@ -25,9 +24,7 @@ class ScimError(Exception):
     detail: str
     headers: dict[str, str]
 
-    def __init__(
-        self, detail: str, *, status: int | None = None, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, detail: str, *, status: int | None = None, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.status = self.default_status if status is None else status

@@ -105,8 +105,8 @@ def convert(attribute: Attribute, value: Any, prefix: str, notes: Notes) -> Any:
 def convert_one(attribute: Attribute, value: Any, prefix: str, notes: Notes) -> Any:
     """One value, or one element of a multi-valued attribute."""
     kind = type(value)
-    if value is None or value == "":
-        return None
+    if not value and kind is not bool and kind is not int and kind is not float:
+        return None  # null, "", [] or {}
     if attribute.is_complex:
         if kind is dict:
             return _convert_complex(attribute, value, prefix, notes)
@@ -120,8 +120,6 @@ def convert_one(attribute: Attribute, value: Any, prefix: str, notes: Notes) -> 
             return value
         if kind is int or kind is float:
             return str(value)
-        if value == {}:
-            return None
         raise _unsuitable(attribute, prefix, value, "text")
     if attribute.type == "boolean":
         if kind is bool:
@@ -193,9 +191,7 @@ def _fill(
     return misses
 
 
-def _place(
-    resource_type: ResourceType, resource: dict[str, Any], misses: list[tuple[str, Any]], notes: Notes
-) -> None:
+def _place(resource_type: ResourceType, resource: dict[str, Any], misses: list[tuple[str, Any]], notes: Notes) -> None:
     """Finds a place for what the core names do not hold: extension objects, URN keys and dotted keys."""
     paths = known_paths(resource_type)
     dotted: dict[Path, dict[str, Any]] = {}

@@ -75,18 +75,14 @@ def _operations_of(document: Any) -> Any:
         if type(urn) is str and urn.lower().startswith(_MESSAGES.lower()) and urn.lower() != _PATCH_OP:
             raise InvalidSyntax(f"A PATCH request was sent the message {urn[:120]}. Send {_MESSAGES}PatchOp.")
     if "operations" not in members:
-        raise InvalidSyntax(
-            'The PATCH message has no "Operations". Send {"Operations": [{"op": "replace", …}]}.'
-        )
+        raise InvalidSyntax('The PATCH message has no "Operations". Send {"Operations": [{"op": "replace", …}]}.')
     operations = members["operations"]
     return [] if operations is None else operations
 
 
 def _operation(item: Any) -> Operation:
     if type(item) is not dict:
-        raise InvalidSyntax(
-            'Each operation must be an object, such as {"op": "replace", "path": "title", …}.'
-        )
+        raise InvalidSyntax('Each operation must be an object, such as {"op": "replace", "path": "title", …}.')
     members = item if "op" in item else {key.lower(): value for key, value in item.items()}
     op, path, value = members.get("op"), members.get("path"), members.get("value")
     if members is item and len(item) > (path is not None) + (value is not None) + 1:
@@ -185,9 +181,10 @@ def _write(draft: Draft, op: str, path: Path, value: Any) -> None:
 
 
 def _write_schema(draft: Draft, op: str, path: Path, value: Any) -> None:
-    """A path that is a schema URN alone: the whole extension, or, for the core URN, the whole resource."""
+    """A path that is a schema URN alone: the whole extension, or, for the core URN, the whole resource.
+    An object names what changes, so an empty one changes nothing; null removes."""
     urn = path.schema_urn
-    if op != "remove" and not is_unset(value):
+    if op != "remove" and (value == {} or not is_unset(value)):
         _write_members(draft, op, "" if urn is None else f"{urn}:", value)
     elif urn is None:
         if op == "remove":

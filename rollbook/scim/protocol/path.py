@@ -132,6 +132,5 @@ def _unknown(text: str, resource_type: ResourceType) -> Path:
 
 def _refusal(text: str) -> InvalidPath:
     return InvalidPath(
-        f'The path "{text[:120]}" cannot be read. Write it like this: name.givenName, '
-        'or emails[type eq "work"].value'
+        f'The path "{text[:120]}" cannot be read. Write it like this: name.givenName, or emails[type eq "work"].value'
     )

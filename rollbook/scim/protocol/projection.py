@@ -76,9 +76,7 @@ def _paths(names: Iterable[str], resource_type: ResourceType) -> list[Path]:
 
 def _schemas(resource_type: ResourceType) -> list[tuple[str | None, Iterable[Attribute]]]:
     core = dict.fromkeys(attribute.name for attribute in resource_type.names.values())
-    schemas: list[tuple[str | None, Iterable[Attribute]]] = [
-        (None, [resource_type.names[name] for name in core])
-    ]
+    schemas: list[tuple[str | None, Iterable[Attribute]]] = [(None, [resource_type.names[name] for name in core])]
     schemas += [(extension.id, extension.attributes) for extension in resource_type.extensions]
     return schemas
 
@@ -132,11 +130,7 @@ def _dropped(paths: list[Path], resource_type: ResourceType) -> _Selection:
         for attribute in attributes:
             if attribute.returned == "always":
                 continue
-            if (
-                all_named
-                or (urn, attribute.name, None) in named
-                or attribute.returned in ("never", "request")
-            ):
+            if all_named or (urn, attribute.name, None) in named or attribute.returned in ("never", "request"):
                 inside[attribute.name] = None
                 continue
             subs: _Selection = {
@@ -150,9 +144,7 @@ def _dropped(paths: list[Path], resource_type: ResourceType) -> _Selection:
         if urn is None:
             dropped |= inside
         elif inside:
-            dropped[urn] = (
-                None if len(inside) == len(list(attributes)) and None in [*inside.values()] else inside
-            )
+            dropped[urn] = None if len(inside) == len(list(attributes)) and None in [*inside.values()] else inside
     return dropped
 
 

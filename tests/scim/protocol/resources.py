@@ -123,9 +123,7 @@ ROLLBOOK_SCHEMA = Schema(
     ),
 )
 
-USER = ResourceType(
-    "User", "/Users", "User account", USER_SCHEMA, extensions=(ENTERPRISE_SCHEMA, ROLLBOOK_SCHEMA)
-)
+USER = ResourceType("User", "/Users", "User account", USER_SCHEMA, extensions=(ENTERPRISE_SCHEMA, ROLLBOOK_SCHEMA))
 
 GROUP = ResourceType(
     "Group",
