@@ -102,7 +102,10 @@ def record(
 def of_subject(tx: Tx, company_id: str, subject_id: str) -> list[Event]:
     """The timeline of a user (or a key, or the company itself), oldest first."""
     rows = tx.all(_OF_SUBJECT, {"company": company_id, "subject": subject_id})
-    return [Event(*row[:5], msgspec.json.decode(row[5]), row[6]) for row in rows]
+    return [
+        Event(id_, at, kind, actor, subject, msgspec.json.decode(changes), request_id)
+        for id_, at, kind, actor, subject, changes, request_id in rows
+    ]
 
 
 def forget_values(tx: Tx, company_id: str, subject_id: str) -> None:

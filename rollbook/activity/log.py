@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from rollbook import clock
-from rollbook.database import Tx
+from rollbook.database import Row, Tx
 from rollbook.database.tables import provisioning_log
 
 KEEP_DAYS = 90
@@ -137,6 +137,19 @@ def prune(tx: Tx, company_id: str, *, before: datetime, limit: int = 500) -> int
     return len(old)
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    decode = msgspec.json.decode
-    return Entry(*row[:7], decode(row[7]), tuple(decode(row[8])), *row[9:])
+def _entry(row: Row) -> Entry:
+    method, path, status, decision, request_id, key_id, user_id, changes, ignored, hint, id_, at = row
+    return Entry(
+        method,
+        path,
+        status,
+        decision,
+        request_id,
+        key_id,
+        user_id,
+        msgspec.json.decode(changes),
+        tuple(msgspec.json.decode(ignored)),
+        hint,
+        id_,
+        at,
+    )

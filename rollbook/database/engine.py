@@ -58,7 +58,10 @@ class Database:
             else:
                 future.set_exception(error)
 
-        self.engine.submit(fn, lambda result, error: loop.call_soon_threadsafe(settle, result, error) and None)
+        def deliver(result: Any, error: BaseException | None) -> None:
+            loop.call_soon_threadsafe(settle, result, error)
+
+        self.engine.submit(fn, deliver)
         return await future
 
     def close(self) -> None:

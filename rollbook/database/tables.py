@@ -304,10 +304,6 @@ active_users = Table(
     MetaData(),
     *(
         Column(name, Text)
-        for name in (
-            "company_id id user_name email given_name family_name name_key role location business_unit department "
-            "job_title manager_value manager_name locale preferred_language time_zone hire_date external_id link "
-            "linked_at created_at updated_at"
-        ).split()
+        for name in ["company_id", "id", "user_name", "email", "given_name", "family_name", "name_key", "role", "location", "business_unit", "department", "job_title", "manager_value", "manager_name", "locale", "preferred_language", "time_zone", "hire_date", "external_id", "link", "linked_at", "created_at", "updated_at"]
     ),
 )

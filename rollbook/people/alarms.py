@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from rollbook import clock
 from rollbook.activity import events
 from rollbook.activity.events import Actor
-from rollbook.database import Tx
+from rollbook.database import Row, Tx
 from rollbook.database.tables import alarms
 from rollbook.errors import NotFound
 
@@ -102,5 +102,6 @@ def get(tx: Tx, company_id: str, alarm_id: str) -> Alarm:
     return _alarm(row)
 
 
-def _alarm(row: tuple[Any, ...]) -> Alarm:
-    return Alarm(*row[:4], msgspec.json.decode(row[4]), row[5])
+def _alarm(row: Row) -> Alarm:
+    id_, kind, subject_id, raised_at, detail, resolved_at = row
+    return Alarm(id_, kind, subject_id, raised_at, msgspec.json.decode(detail), resolved_at)

@@ -6,7 +6,7 @@ A SCIM key opens /scim and nothing else, an api key never opens /scim. Only a di
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -133,7 +133,7 @@ def issue(
             "expires_at": key.expires_at,
         },
     )
-    changes = {"scope": [None, scope], "label": [None, key.label], "expires_at": [None, key.expires_at]}
+    changes: dict[str, list[str | None]] = {"scope": [None, scope], "label": [None, key.label], "expires_at": [None, key.expires_at]}
     events.record(tx, company_id, "KeyIssued", key.id, changes, actor=actor, now=now)
     return key, token.text
 
@@ -154,7 +154,7 @@ def revoke(tx: Tx, company_id: str, key_id: str, *, actor: Actor, now: datetime)
     at = clock.text(now)
     tx.run(_UPDATE, {"company": company_id, "key": key_id, "revoked_at": at})
     events.record(tx, company_id, "KeyRevoked", key_id, {"revoked_at": [None, at]}, actor=actor, now=now)
-    return Key(*row[:7], at)
+    return replace(key, revoked_at=at)
 
 
 class Claim:

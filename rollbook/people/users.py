@@ -300,7 +300,7 @@ def free(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
 
 def profile_of(user: User) -> Profile:
     """What the record says, in the shape in which a door hands it back changed."""
-    return Profile(*(getattr(user, name) for name in profiles.TEXT_FIELDS), user.kept_attributes)
+    return Profile(**{name: getattr(user, name) for name in profiles.TEXT_FIELDS}, kept=user.kept_attributes)
 
 
 def with_fields(profile: Profile, **fields: str | None) -> Profile:

@@ -1,0 +1,143 @@
+"""What every test may ask for. Companies are sealed from each other, so tests share a database and make companies."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import pytest
+
+from rollbook import clock, settings
+from rollbook.activity.events import Actor
+from rollbook.database import Tx
+from rollbook.installation import Installation, open_installation
+from rollbook.people import companies, keys
+from rollbook.people.companies import Company
+from tests import postgres
+from tests.servers import ThreadServer, environment
+
+T = TypeVar("T")
+
+ENGINES = ("sqlite", "postgresql")
+OPERATOR = Actor("operator")
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The PostgreSQL server, shared by the processes of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    yield postgres.start(shared / "postgres")
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Runs the test once on each database."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def database_url(engine: str, request: pytest.FixtureRequest) -> str:
+    """The address of this session's database: empty for SQLite."""
+    if engine == "sqlite":
+        return ""
+    return postgres.new_database(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture(scope="session")
+def installation(engine: str, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An opened installation on this engine."""
+    data_dir: Path = tmp_path_factory.mktemp(engine)
+    opened = open_installation(settings.read(environment(data_dir, database_url)))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def server(installation: Installation) -> Iterator[ThreadServer]:
+    """Rollbook over a real socket, without the worker."""
+    running = ThreadServer(installation)
+    yield running
+    running.stop()
+
+
+@dataclass
+class House:
+    """The database as a test reaches it, around the doors."""
+
+    installation: Installation
+
+    def write(self, fn: Callable[[Tx], T]) -> T:
+        return self.installation.database.engine.write(fn)
+
+    def read(self, fn: Callable[[Tx], T]) -> T:
+        return self.installation.database.engine.read(fn)
+
+
+@pytest.fixture
+def house(installation: Installation) -> House:
+    """Reads and writes by the verbs of the rooms."""
+    return House(installation)
+
+
+@dataclass
+class Tenant:
+    """A company with a SCIM key, and a client that speaks with it."""
+
+    company: Company
+    key: str
+    key_id: str
+    scim: httpx2.Client
+
+    @property
+    def id(self) -> str:
+        return self.company.id
+
+
+@pytest.fixture
+def tenant(house: House, server: ThreadServer) -> Iterator[Callable[[str], Tenant]]:
+    """Makes companies: `tenant("acme")`; the subdomain gets a number, since the database is shared."""
+    clients: list[httpx2.Client] = []
+
+    def make(name: str) -> Tenant:
+        subdomain = f"{name}-{os.getpid()}-{next(_numbers)}"
+
+        def work(tx: Tx) -> tuple[Company, Any, str]:
+            company = companies.create(tx, subdomain, name.title(), actor=OPERATOR, now=clock.now())
+            key, text = keys.issue(
+                tx, company.id, "scim", pepper=house.installation.pepper, actor=OPERATOR, now=clock.now()
+            )
+            return company, key, text
+
+        company, key, text = house.write(work)
+        client = httpx2.Client(
+            base_url=f"{server.url}/scim/v2",
+            auth=(subdomain, text),
+            headers={"Content-Type": "application/scim+json", "Accept": "application/scim+json"},
+            timeout=30,
+        )
+        clients.append(client)
+        return Tenant(company, text, key.id, client)
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def acme(tenant: Callable[[str], Tenant]) -> Tenant:
+    """The company of Ada, Mona, Cleo and Leo."""
+    return tenant("acme")
+
+
+@pytest.fixture
+def umbra(tenant: Callable[[str], Tenant]) -> Tenant:
+    """Otto's company, which must see nothing of acme."""
+    return tenant("umbra")
