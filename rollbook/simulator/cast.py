@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollbook.simulator.app import ProvisioningApp
+from rollbook.simulator.app import ProvisioningApp, user_path
 from rollbook.simulator.bodies import JSON
 from rollbook.simulator.checks import UnmetError, expect
 from rollbook.simulator.lifecycle import expect_synchronized
@@ -43,8 +43,9 @@ NORA = _member(4, "Nora", "Newman", "Dispatcher", "Porto", "Operations")
 class Play:
     """The state of the demo while it is played.
 
-    `wizard` and `catalogue` are the two apps of acme once they exist; `links` holds sign-in links by e-mail
-    and `ids` the ids that Rollbook gave to people made in Learning.
+    `wizard` and `catalogue` are the two apps of acme once they exist; `links` holds sign-in links by e-mail,
+    `ids` the ids that Rollbook gave to people made in Learning, `archived` the leavers by user name as the
+    command line showed them, `log` the provisioning log of acme once it was asked for.
     """
 
     stage: Stage
@@ -55,6 +56,8 @@ class Play:
     links: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     keys: dict[str, JSON] = field(default_factory=dict)
+    archived: dict[str, JSON] = field(default_factory=dict)
+    log: list[JSON] = field(default_factory=list)
 
     def ask(self, *arguments: str) -> Any:
         return self.stage.command(*arguments)
@@ -64,10 +67,15 @@ class Play:
         return {user["user_name"]: user for user in self.ask("user", "list", company, *options)}
 
     def user(self, who: str, company: str = "acme") -> JSON:
+        """`rollbook user show`."""
         shown = self.ask("user", "show", company, who)
         if not isinstance(shown, dict):
             raise UnmetError(f"rollbook user show gave no user for {who}.")
         return shown
+
+    def held(self, user: OktaUser) -> JSON:
+        """What the SCIM door says about somebody assigned through the wizard app."""
+        return self.wizard.wire.ask("GET", user_path(self.wizard.assignments[user.id].external_id))
 
     def issue_key(self, company: str, label: str) -> str:
         """A new SCIM key; remembered by its label."""

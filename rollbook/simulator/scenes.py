@@ -8,12 +8,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rollbook.simulator.bodies import ENTERPRISE
 from rollbook.simulator.browser import use_link
 from rollbook.simulator.cast import ADA, CLEO, LEO, MONA, Play, expect_fields, through
-from rollbook.simulator.checks import Step, UnmetError, expect, play
+from rollbook.simulator.checks import (
+    Step,
+    UnmetError,
+    expect,
+    expect_enterprise,
+    expect_values,
+    play,
+    reach,
+)
 from rollbook.simulator.people import OktaUser
 
 LEARNED_BEFORE = (MONA, CLEO, LEO)
+ROLES = ("manager", "creator", "learner")
 MAIL_SECONDS = 15.0
 POSTMASTER = "postmaster@acme.example"
 SILENCE_SECONDS = 2.0
@@ -33,22 +43,23 @@ def before(demo: Play) -> Iterator[Step]:
     yield play("Not linked", "rollbook links names them and says what to do", lambda: _named(demo))
     yield play("Confirm", "Okta confirms Mona and Cleo and writes to their ids", lambda: _confirm(demo))
     yield play("Assign", "Leo is looked up, found, and written to", lambda: _assign_leo(demo))
-    yield play("Linked", "nobody of the three is named any more", lambda: _nobody_named(demo))
+    yield play("Linked", "same ids, roles kept, profiles as in Okta", lambda: _linked(demo))
+    yield play("Nobody left", "rollbook links names none of the three", lambda: _nobody_named(demo))
 
 
 def hires(demo: Play) -> Iterator[Step]:
     yield play(f"{len(demo.hires)} hires", "looked up, then created one by one", lambda: _hire(demo))
-    yield play("There", "all in rollbook user list, as learners, linked", lambda: _all_there(demo))
-    yield play("Values", "Location, Business Unit and the rest landed", lambda: _values(demo))
+    yield play("In Learning", "learners, linked, Location and Business Unit right", lambda: _arrived(demo))
     yield play("Silence", "nobody who was provisioned got a mail", lambda: silence(demo))
 
 
 def changes(demo: Play) -> Iterator[Step]:
-    yield play("Profile", "a new title and family name arrive", lambda: _profile(demo))
-    yield play("Move", "a new Location and Business Unit arrive", lambda: _move(demo))
+    yield play("Profile", "a new family name, title and manager", lambda: _profile(demo))
+    yield play("Move", "a new Location and Business Unit", lambda: _move(demo))
     yield play("E-mail", "a new address, same id and user name", lambda: _email(demo))
     yield play("User name", "a new user name, same id and e-mail", lambda: _rename(demo))
     yield play("Cleared", "an emptied department is empty", lambda: _clear(demo))
+    yield play("In Learning", "rollbook user list shows all five changes", lambda: _changed(demo))
     yield play("Silence", "still no mail", lambda: silence(demo))
 
 
@@ -76,11 +87,16 @@ def _key(demo: Play) -> str:
     return f"{listed[0]['prefix']}…"
 
 
-def _ada(demo: Play) -> str:
+def invite_ada(demo: Play) -> str:
+    """A fresh sign-in link for Ada; the first one makes her."""
     invited = demo.ask(*("user", "invite", "acme", ADA, "--role", "admin", "--given", "Ada", "--family", "Admin"))
-    demo.links[ADA] = invited["sign_in_url"]
-    expect(invited["sign_in_url"].startswith(demo.stage.base_url), "The link leads elsewhere.")
-    visit = use_link(demo.links[ADA], press=False)
+    return str(invited["sign_in_url"])
+
+
+def _ada(demo: Play) -> str:
+    link = invite_ada(demo)
+    expect(link.startswith(f"{demo.stage.base_url}/sign-in/"), "The link leads elsewhere.")
+    visit = use_link(link, press=False)
     expect(visit.opened == 200, f"Her link answers {visit.opened}.")
     return "her one-time link opens"
 
@@ -116,59 +132,53 @@ def _import(demo: Play) -> str:
     found = {user["userName"]: user["id"] for user in demo.wizard.import_users()}
     for user in LEARNED_BEFORE:
         expect(found.get(user.login) == demo.ids[user.email], f"{user.login} is not in the import.")
-        expect_fields(demo.user(user.email), link="unlinked")
     return f"{len(found)} users read"
 
 
 def _named(demo: Play) -> str:
-    named = {row["user"]["id"] if isinstance(row["user"], dict) else row["user"]: row for row in _links(demo)}
+    named = {row["user"]["id"]: row for row in demo.ask("links", "acme")}
     for user in LEARNED_BEFORE:
         row = named.get(demo.ids[user.email])
         if row is None:
-            raise UnmetError(f"{user.email} is not named.")
+            raise UnmetError(f"{user.email} is not named: reading alone must not link.")
         expect(row["link"] == "unlinked", f"{user.email} is {row['link']}.")
         expect(bool(row["what_to_do"]), f"There is no word on what to do about {user.email}.")
     return f"“{named[demo.ids[MONA.email]]['what_to_do']}”"
 
 
 def _confirm(demo: Play) -> str:
-    roles = {MONA: "manager", CLEO: "creator"}
-    for user, role in roles.items():
+    for user in (MONA, CLEO):
         through(demo.wizard, demo.wizard.confirm_match(user, demo.ids[user.email]))
-        _expect_linked(demo, user, role)
-    return "linked, same ids, roles kept"
+    return "GET and PUT each"
 
 
 def _assign_leo(demo: Play) -> str:
     assignment = through(demo.wizard, demo.wizard.assign(LEO))
     expect(assignment.external_id == demo.ids[LEO.email], "Okta was given another id: a second account.")
-    _expect_linked(demo, LEO, "learner")
-    return "linked, same id, no second account"
+    return "no second account"
 
 
-def _expect_linked(demo: Play, user: OktaUser, role: str) -> None:
-    expect_fields(
-        demo.user(user.email),
-        id=demo.ids[user.email],
-        link="linked",
-        role=role,
-        location=user.cost_center,
-        business_unit=user.division,
-        job_title=user.title,
-    )
+def _linked(demo: Play) -> str:
+    users = demo.users()
+    for user, role in zip(LEARNED_BEFORE, ROLES, strict=True):
+        expect_fields(
+            users[user.login],
+            id=demo.ids[user.email],
+            link="linked",
+            role=role,
+            external_id=user.id,
+            location=user.cost_center,
+            business_unit=user.division,
+            job_title=user.title,
+        )
+    return f"still {', '.join(ROLES)}: provisioning neither raises nor lowers a role"
 
 
 def _nobody_named(demo: Play) -> str:
-    left = repr(_links(demo))
+    left = [row["user"]["id"] for row in demo.ask("links", "acme")]
     for user in LEARNED_BEFORE:
         expect(demo.ids[user.email] not in left, f"{user.email} is still named.")
-    return "the bulk deactivation of the future will reach them"
-
-
-def _links(demo: Play) -> list[dict[str, object]]:
-    rows = demo.ask("links", "acme")
-    expect(isinstance(rows, list), "rollbook links gave no list.")
-    return list(rows)
+    return "a later bulk deactivation will reach them"
 
 
 def _hire(demo: Play) -> str:
@@ -181,7 +191,7 @@ def _hire(demo: Play) -> str:
     return f"median {statistics.median(times):.0f} ms from look-up to answer, slowest {max(times):.0f} ms"
 
 
-def _all_there(demo: Play) -> str:
+def _arrived(demo: Play) -> str:
     users = demo.users()
     for user in demo.hires:
         expect(user.login in users, f"{user.login} is missing.")
@@ -192,15 +202,6 @@ def _all_there(demo: Play) -> str:
             link="linked",
             external_id=user.id,
             archived_at=None,
-        )
-    return f"{len(users)} users"
-
-
-def _values(demo: Play) -> str:
-    users = demo.users()
-    for user in demo.hires:
-        expect_fields(
-            users[user.login],
             email=user.email,
             given_name=user.first_name,
             family_name=user.last_name,
@@ -210,43 +211,52 @@ def _values(demo: Play) -> str:
             job_title=user.title,
         )
     places, units = {user.cost_center for user in demo.hires}, {user.division for user in demo.hires}
-    return f"{len(places)} Locations, {len(units)} Business Units"
+    return f"{len(users)} users, {len(places)} Locations, {len(units)} Business Units"
 
 
 def _profile(demo: Play) -> str:
-    user = push_hire(demo, 0, replace(demo.hires[0], title="Principal", last_name="Castro-Quist"))
-    expect_fields(demo.user(user.login), job_title="Principal", family_name="Castro-Quist")
-    held = demo.wizard.wire.ask("GET", f"/Users/{demo.wizard.assignments[user.id].external_id}")
-    formatted = str((held.get("name") or {}).get("formatted", ""))
+    changed = replace(demo.hires[0], title="Principal", last_name="Castro-Quist", manager="Mona Manager")
+    user = push_hire(demo, 0, changed)
+    formatted = str(reach(demo.held(user), "name.formatted"))
     expect("Castro-Quist" in formatted, f"name.formatted is the stale {formatted!r} that Okta sent back.")
     return f"{user.display_name}, also in name.formatted, which Okta sends back stale"
 
 
 def _move(demo: Play) -> str:
     user = push_hire(demo, 1, replace(demo.hires[1], cost_center="Tallinn", division="Field Service"))
-    expect_fields(demo.user(user.login), location="Tallinn", business_unit="Field Service")
+    expect_enterprise(demo.held(user), costCenter="Tallinn", division="Field Service")
     return f"{user.display_name} works in Tallinn for Field Service"
 
 
 def _email(demo: Play) -> str:
-    before = demo.user(demo.hires[2].login)
     user = push_hire(demo, 2, replace(demo.hires[2], email=f"post.{demo.hires[2].email}"))
-    expect_fields(demo.user(user.login), email=user.email, id=before["id"], user_name=before["user_name"])
+    expect_values(demo.held(user), {"email": user.email, "userName": user.login})
     return user.email
 
 
 def _rename(demo: Play) -> str:
-    before = demo.user(demo.hires[3].login)
     user = push_hire(demo, 3, replace(demo.hires[3], login=f"new.{demo.hires[3].login}"))
-    expect_fields(demo.user(user.login), user_name=user.login, id=before["id"], email=before["email"])
+    expect_values(demo.held(user), {"email": user.email, "userName": user.login})
     return user.login
 
 
 def _clear(demo: Play) -> str:
     user = push_hire(demo, 4, replace(demo.hires[4], department=""))
-    held = demo.user(user.login)["department"]
-    expect(held in (None, ""), f"The department is still {held!r}.")
+    expect(not (demo.held(user).get(ENTERPRISE) or {}).get("department"), "The department is still there.")
     return "empty in Okta, empty here"
+
+
+def _changed(demo: Play) -> str:
+    users = {user["id"]: user for user in demo.users().values()}
+    named, moved, mailed, renamed, cleared = (
+        users[demo.wizard.assignments[user.id].external_id or ""] for user in demo.hires[:5]
+    )
+    expect_fields(named, job_title="Principal", family_name="Castro-Quist", manager_name="Mona Manager")
+    expect_fields(moved, location="Tallinn", business_unit="Field Service")
+    expect_fields(mailed, email=demo.hires[2].email, user_name=demo.hires[2].login)
+    expect_fields(renamed, email=demo.hires[3].email, user_name=demo.hires[3].login)
+    expect(not cleared["department"], f"The department is still {cleared['department']!r}.")
+    return "under the ids they had before"
 
 
 def push_hire(demo: Play, place: int, user: OktaUser) -> OktaUser:
