@@ -1,4 +1,7 @@
-"""Time and ids: aware UTC instants, their one text form, and UUIDv7. The database stores the text (docs/decisions/0003)."""
+"""Time and ids: aware UTC instants, their one text form, and UUIDv7; the database stores the text.
+
+Why text: docs/decisions/0003.
+"""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def _check_secret(tx: Tx, pepper: Pepper) -> None:
     elif row[0] != current:
         if pepper.previous is None or row[0] != _check_value(pepper.previous):
             raise Misconfigured(
-                "ROLLBOOK_SECRET is not the one this database was made with. Set the right one; to rotate, give the old "
-                "one as ROLLBOOK_SECRET_PREVIOUS."
+                "ROLLBOOK_SECRET is not the one this database was made with. Set the right one; to rotate, give the "
+                "old one as ROLLBOOK_SECRET_PREVIOUS."
             )
         tx.run(_SET, {"row": _SECRET, "value": current})
 

@@ -1,4 +1,4 @@
-"""The settings, all from the environment; each secret also as NAME_FILE. docs/settings.md is checked against this table."""
+"""The settings, all from the environment; each secret also as NAME_FILE. docs/settings.md is checked against them."""
 
 from __future__ import annotations
 

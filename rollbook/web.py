@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -25,6 +27,7 @@ from rollbook.installation import Installation
 from rollbook.jobs import heartbeat, worker
 from rollbook.origin import is_local
 from rollbook.scim.app import ScimDoor
+from rollbook.supervisor import end_with_parent
 
 DRAIN_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
@@ -97,8 +100,8 @@ def listen(address: Address) -> socket.socket:
     return sock
 
 
-def serve(installation: Installation, sock: socket.socket, *, with_worker: bool) -> None:
-    """Serves until told to stop, then drains for at most DRAIN_SECONDS."""
+def serve(installation: Installation, sock: socket.socket, *, with_worker: bool, supervised: bool = False) -> None:
+    """Serves until told to stop, then drains for at most DRAIN_SECONDS; supervised, also when the parent is gone."""
     config = uvicorn.Config(
         Application(installation, with_worker=with_worker),
         http=RollbookProtocol,
@@ -111,7 +114,10 @@ def serve(installation: Installation, sock: socket.socket, *, with_worker: bool)
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[sock])
+    server = uvicorn.Server(config)
+    if supervised:
+        end_with_parent(lambda: setattr(server, "should_exit", True))
+    server.run(sockets=[sock])
 
 
 def _operations(installation: Installation) -> list[Route]:
@@ -137,6 +143,13 @@ def _operations(installation: Installation) -> list[Route]:
     async def metrics(request: Request) -> Response:
         if not is_local(request.scope, settings.proxies):
             return PlainTextResponse("Metrics are for this machine and trusted proxies.\n", status_code=403)
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(_registry()), media_type=CONTENT_TYPE_LATEST)
+
+    def _registry() -> CollectorRegistry:
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return REGISTRY
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return registry
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

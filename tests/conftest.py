@@ -29,11 +29,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The PostgreSQL server, shared by the processes of pytest-xdist."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    yield postgres.start(shared / "postgres")
+    return postgres.start(shared / "postgres")
 
 
 @pytest.fixture(scope="session", params=ENGINES)

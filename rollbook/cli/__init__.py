@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from rollbook.cli import company, key, links, server, user
+from rollbook.cli import checks, company, key, links, server, user
 from rollbook.database import Collision
 from rollbook.errors import RollbookError
 
@@ -23,6 +23,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(user.app, name="user")
 server.add_to(app)
 links.add_to(app)
+checks.add_to(app)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from rollbook.cli.output import Json, line, opened, show
 from rollbook.database import schema
 from rollbook.jobs import worker as jobs
 from rollbook.logs import configure
+from rollbook.supervisor import supervise
 from rollbook.web import Address, listen
 from rollbook.web import serve as serve_
 
@@ -29,16 +31,25 @@ def serve(
     port: Annotated[int, typer.Option(help="0 picks a free one.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Web processes; more than one wants PostgreSQL.", min=1, max=64)] = 1,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the jobs to `rollbook worker`.")] = False,
+    inherited: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
 ) -> None:
     """Serve the SCIM door and the console, and run the job worker beside them."""
     configure()
+    if inherited is not None:
+        with opened() as installation:
+            serve_(installation, socket.socket(fileno=inherited), with_worker=not no_worker, supervised=True)
+        return
     try:
         sock = listen(Address(host, port))
     except OSError as error:
         sys.exit(f"rollbook: Port {port} on {host} cannot be used ({error.strerror}); choose another with --port.")
     typer.echo(f"Rollbook listens on http://{host}:{sock.getsockname()[1]}", err=True)
     with opened() as installation:
-        serve_(installation, sock, with_worker=not no_worker)
+        if workers == 1:
+            serve_(installation, sock, with_worker=not no_worker)
+    if workers > 1:
+        sock.listen(socket.SOMAXCONN)
+        supervise(sock, processes=workers, with_worker=not no_worker)
 
 
 def worker(

@@ -302,8 +302,5 @@ WHERE archived_at IS NULL AND deleted_at IS NULL
 active_users = Table(
     "active_users",
     MetaData(),
-    *(
-        Column(name, Text)
-        for name in ["company_id", "id", "user_name", "email", "given_name", "family_name", "name_key", "role", "location", "business_unit", "department", "job_title", "manager_value", "manager_name", "locale", "preferred_language", "time_zone", "hire_date", "external_id", "link", "linked_at", "created_at", "updated_at"]
-    ),
+    *(Column(name.strip(), Text) for name in ACTIVE_USERS_VIEW.partition("SELECT")[2].partition("FROM")[0].split(",")),
 )

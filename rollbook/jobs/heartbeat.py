@@ -1,4 +1,7 @@
-"""That a worker lives: an instant in the table `installation`, renewed every few seconds, read by /readyz and doctor."""
+"""That a worker lives: an instant in the table `installation`, renewed every few seconds.
+
+/readyz and doctor read it.
+"""
 
 from __future__ import annotations
 

@@ -184,8 +184,8 @@ def _not_the_returner(candidate: Candidate, profile: Profile) -> Conflict:
 
 def _awaits_a_person(candidate: Candidate) -> Conflict:
     return Conflict(
-        f"The {_shared(candidate)} belonged to the {candidate.user.role} {candidate.user.id}, whom provisioning deleted. "
-        "A privileged account's names are freed by a person only: rollbook user free",
+        f"The {_shared(candidate)} belonged to the {candidate.user.role} {candidate.user.id}, whom provisioning "
+        "deleted. A privileged account's names are freed by a person only: rollbook user free",
         field=candidate.shared[0],
         holder_id=candidate.user.id,
     )

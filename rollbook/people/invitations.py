@@ -22,7 +22,7 @@ def invite(
     """The person and the token of a new sign-in link; somebody who is here already only gets the link.
 
     They are found by their confirmed address alone: an address that provisioning gave a privileged user opens
-    nothing until a person confirms it. Raises Conflict for such an address, for an archived person and for another role.
+    nothing until a person confirms it. Raises Conflict for such an address, for an archived person, for another role.
     """
     user = _find(tx, company_id, profile.email)
     if user is None:

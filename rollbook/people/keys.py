@@ -1,4 +1,4 @@
-"""API keys: issued and shown once, listed with their last use, expiring, revoked; two may live while one replaces the other.
+"""API keys: issued and shown once, listed with their last use, expiring, revoked; two may live during a rotation.
 
 A SCIM key opens /scim and nothing else, an api key never opens /scim. Only a digest is stored (people/tokens.py).
 """
@@ -133,7 +133,11 @@ def issue(
             "expires_at": key.expires_at,
         },
     )
-    changes: dict[str, list[str | None]] = {"scope": [None, scope], "label": [None, key.label], "expires_at": [None, key.expires_at]}
+    changes: dict[str, list[str | None]] = {
+        "scope": [None, scope],
+        "label": [None, key.label],
+        "expires_at": [None, key.expires_at],
+    }
     events.record(tx, company_id, "KeyIssued", key.id, changes, actor=actor, now=now)
     return key, token.text
 

@@ -1,4 +1,4 @@
-"""`/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas`, generated from what is implemented (RFC 7644 section 4)."""
+"""`/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas`: generated from what is implemented (RFC 7644 section 4)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,208 @@
+"""`rollbook doctor`: what an operator would check, each with a verdict and the fix."""
+
+from __future__ import annotations
+
+import smtplib
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx2
+from sqlalchemy import Engine, text
+
+from rollbook import clock, installation, settings
+from rollbook.activity import queue
+from rollbook.database import Database, open_database, schema
+from rollbook.errors import Misconfigured, Unavailable
+from rollbook.jobs import heartbeat
+from rollbook.people import alarms, companies
+from rollbook.settings import Settings
+
+Verdict = Literal["ok", "note", "problem"]
+
+SMTP_SECONDS = 5
+SKEW_SECONDS = 5
+QUIET_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what it is about, how it stands, and what to do where it does not stand well."""
+
+    check: str
+    verdict: Verdict
+    detail: str
+    fix: str | None = None
+
+
+def examine() -> list[Finding]:
+    """Every check in turn; a broken one hides only what needs it."""
+    try:
+        chosen = settings.read()
+        installation.pepper_of(chosen)
+    except Misconfigured as error:
+        return [Finding("configuration", "problem", error.message, "Correct the setting and run doctor again.")]
+    findings = [Finding("configuration", "ok", "Every setting can be read.")]
+    findings += _data_directory(chosen)
+    findings += _database(chosen)
+    findings += _mail(chosen)
+    findings.append(Finding("okta token", "note", "No company has the standard integration, so there is no token."))
+    findings += _public_address(chosen)
+    return findings
+
+
+def _data_directory(chosen: Settings) -> Iterator[Finding]:
+    path = chosen.data_dir / "secret"
+    if chosen.sqlite_path is None or not path.exists():
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        yield Finding("secret", "problem", f"Others on this machine can read {path}.", f"chmod 600 {path}")
+    else:
+        yield Finding("secret", "ok", f"{path} is readable by its owner only.")
+
+
+def _database(chosen: Settings) -> Iterator[Finding]:
+    try:
+        newest = schema.is_newest(chosen)
+    except Unavailable as error:
+        yield Finding("database", "problem", error.message, "Start the database, or correct ROLLBOOK_DATABASE_URL.")
+        return
+    if not newest:
+        yield Finding("migrations", "problem", "The schema is not this version's.", "rollbook migrate")
+        return
+    yield Finding("migrations", "ok", "The schema is the newest.")
+    try:
+        opened = installation.open_installation(chosen)
+    except (Misconfigured, Unavailable) as error:
+        yield Finding("secret", "problem", error.message, "Set ROLLBOOK_SECRET to the one of this database.")
+        return
+    opened.close()
+    engine = schema.engine_for(chosen)
+    yield from _durability(engine)
+    database = open_database(chosen)
+    try:
+        yield _clock(engine, database)
+        yield from _work(database)
+    finally:
+        database.close()
+        engine.dispose()
+
+
+def _durability(engine: Engine) -> Iterator[Finding]:
+    """A write that was acknowledged must survive a power cut (promise P1)."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            mode = connection.execute(text("PRAGMA journal_mode")).scalar()
+            if mode == "wal":
+                yield Finding("database", "ok", "SQLite in WAL mode; Rollbook syncs every commit.")
+            else:
+                yield Finding(
+                    "database", "problem", f"SQLite is in {mode} mode.", "Put it on a local disk: WAL needs one."
+                )
+            return
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            value = str(connection.execute(text(f"SHOW {name}")).scalar())
+            if value == "off":
+                yield Finding("database", "problem", f"PostgreSQL runs with {name} = off.", f"Set {name} = on.")
+                return
+        yield Finding("database", "ok", "PostgreSQL keeps what it acknowledges.")
+
+
+def _clock(engine: Engine, database: Database) -> Finding:
+    """Leases and expiry compare instants that several machines wrote."""
+    here = clock.now()
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            there = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        skew = abs((there - here).total_seconds())
+        if skew > SKEW_SECONDS:
+            return Finding(
+                "clock", "problem", f"This clock and the database's differ by {skew:.0f} s.", "Run NTP on both."
+            )
+        return Finding("clock", "ok", f"Within {skew:.1f} s of the database's.")
+    beat = database.engine.read(heartbeat.last)
+    if beat is not None and clock.moment(beat) > here:
+        return Finding(
+            "clock", "problem", f"The worker last beat at {beat}, which is in the future.", "Set the clock by NTP."
+        )
+    return Finding("clock", "ok", f"{here:%Y-%m-%d %H:%M:%S} UTC, behind nothing that was written.")
+
+
+def _work(database: Database) -> Iterator[Finding]:
+    beat = database.engine.read(heartbeat.last)
+    age = (clock.now() - clock.moment(beat)).total_seconds() if beat else None
+    waiting, oldest = database.engine.read(queue.backlog)
+    if age is None or age > QUIET_SECONDS:
+        seen = "never seen" if age is None else f"last seen {age:.0f} s ago"
+        yield Finding(
+            "worker",
+            "problem" if waiting else "note",
+            f"No worker runs ({seen}); {waiting} tasks wait" + (f" since {oldest}." if oldest else "."),
+            "rollbook serve, or rollbook worker",
+        )
+    else:
+        yield Finding("worker", "ok", f"Seen {age:.0f} s ago; {waiting} tasks wait.")
+    for company in database.engine.read(companies.all_of_them):
+        failed = database.engine.read(lambda tx, c=company: queue.given_up(tx, c.id))  # type: ignore[misc]
+        if failed:
+            names = ", ".join(sorted({task.name for task in failed}))
+            yield Finding(
+                f"tasks of {company.subdomain}",
+                "problem",
+                f"{len(failed)} were given up: {names}.",
+                "See the worker's log.",
+            )
+        for alarm in database.engine.read(lambda tx, c=company: alarms.open_ones(tx, c.id)):  # type: ignore[misc]
+            last = alarm.kind == "last_admin_archived"
+            yield Finding(
+                f"alarm of {company.subdomain}",
+                "problem" if last else "note",
+                f"{alarm.kind.replace('_', ' ')}, since {alarm.raised_at[:16]}.",
+                f"rollbook user restore {company.subdomain} {alarm.detail['user_id']}" if last else "See Provisioning.",
+            )
+
+
+def _mail(chosen: Settings) -> Iterator[Finding]:
+    address = chosen.smtp_url.get_secret_value()
+    if not address:
+        yield Finding("mail", "note", "ROLLBOOK_SMTP_URL is empty: mail waits in the outbox.")
+        return
+    parts = urlsplit(address)
+    make: Callable[..., smtplib.SMTP] = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+    try:
+        with make(parts.hostname or "", parts.port or 25, timeout=SMTP_SECONDS) as server:
+            server.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        yield Finding(
+            "mail", "problem", f"The mail server does not answer ({type(error).__name__}).", "Check ROLLBOOK_SMTP_URL."
+        )
+        return
+    yield Finding("mail", "ok", f"{parts.hostname} answers.")
+
+
+def _public_address(chosen: Settings) -> Iterator[Finding]:
+    """What Okta will be given must lead here, over https."""
+    try:
+        answer = httpx2.get(f"{chosen.public_url}/healthz", timeout=5)
+        reached = answer.status_code == 200 and answer.text == "ok\n"
+    except (httpx2.HTTPError, httpx2.InvalidURL):
+        reached = False
+    if not reached:
+        yield Finding(
+            "public address",
+            "problem",
+            f"{chosen.public_url} does not lead to a running Rollbook.",
+            "Start `rollbook serve`, or correct ROLLBOOK_PUBLIC_URL or the proxy.",
+        )
+    elif chosen.public_url.startswith("http://"):
+        yield Finding(
+            "public address",
+            "note",
+            f"{chosen.public_url} answers, to this machine only.",
+            "For a real Okta set ROLLBOOK_PUBLIC_URL to an https:// address.",
+        )
+    else:
+        yield Finding("public address", "ok", f"{chosen.public_url} answers.")
