@@ -10,11 +10,10 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx2
-from sqlalchemy import Engine, text
 
 from rollbook import clock, installation, settings
 from rollbook.activity import queue
-from rollbook.database import Database, open_database, schema
+from rollbook.database import Database, health, open_database, schema
 from rollbook.errors import Misconfigured, Unavailable
 from rollbook.jobs import heartbeat
 from rollbook.people import alarms, companies
@@ -80,54 +79,36 @@ def _database(chosen: Settings) -> Iterator[Finding]:
         yield Finding("secret", "problem", error.message, "Set ROLLBOOK_SECRET to the one of this database.")
         return
     opened.close()
-    engine = schema.engine_for(chosen)
-    yield from _durability(engine)
+    yield _durability(chosen)
     database = open_database(chosen)
     try:
-        yield _clock(engine, database)
+        yield _clock(chosen, database)
         yield from _work(database)
     finally:
         database.close()
-        engine.dispose()
 
 
-def _durability(engine: Engine) -> Iterator[Finding]:
+def _durability(chosen: Settings) -> Finding:
     """A write that was acknowledged must survive a power cut (promise P1)."""
-    with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            mode = connection.execute(text("PRAGMA journal_mode")).scalar()
-            if mode == "wal":
-                yield Finding("database", "ok", "SQLite in WAL mode; Rollbook syncs every commit.")
-            else:
-                yield Finding(
-                    "database", "problem", f"SQLite is in {mode} mode.", "Put it on a local disk: WAL needs one."
-                )
-            return
-        for name in ("fsync", "full_page_writes", "synchronous_commit"):
-            value = str(connection.execute(text(f"SHOW {name}")).scalar())
-            if value == "off":
-                yield Finding("database", "problem", f"PostgreSQL runs with {name} = off.", f"Set {name} = on.")
-                return
-        yield Finding("database", "ok", "PostgreSQL keeps what it acknowledges.")
+    forgetful = health.forgetful_setting(chosen)
+    if forgetful is None:
+        return Finding("database", "ok", "Keeps what it acknowledges, through a power cut too.")
+    fix = "Put the data directory on a local disk." if chosen.sqlite_path else "Set it on in postgresql.conf."
+    return Finding("database", "problem", f"It runs with {forgetful}: a power cut may lose writes.", fix)
 
 
-def _clock(engine: Engine, database: Database) -> Finding:
+def _clock(chosen: Settings, database: Database) -> Finding:
     """Leases and expiry compare instants that several machines wrote."""
     here = clock.now()
-    if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
-            there = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    there = health.server_time(chosen)
+    if there is not None:
         skew = abs((there - here).total_seconds())
         if skew > SKEW_SECONDS:
-            return Finding(
-                "clock", "problem", f"This clock and the database's differ by {skew:.0f} s.", "Run NTP on both."
-            )
+            return Finding("clock", "problem", f"This clock and the database's differ by {skew:.0f} s.", "Run NTP.")
         return Finding("clock", "ok", f"Within {skew:.1f} s of the database's.")
     beat = database.engine.read(heartbeat.last)
     if beat is not None and clock.moment(beat) > here:
-        return Finding(
-            "clock", "problem", f"The worker last beat at {beat}, which is in the future.", "Set the clock by NTP."
-        )
+        return Finding("clock", "problem", f"The worker last beat at {beat}, in the future.", "Run NTP.")
     return Finding("clock", "ok", f"{here:%Y-%m-%d %H:%M:%S} UTC, behind nothing that was written.")
 
 

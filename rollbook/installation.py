@@ -6,20 +6,13 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
-
 from rollbook import settings as settings_
-from rollbook.database import Database, Tx, open_database, schema
-from rollbook.database.tables import installation
+from rollbook.database import Database, Tx, facts, open_database, schema
 from rollbook.errors import Misconfigured
 from rollbook.people.tokens import Pepper
 from rollbook.settings import Settings
 
 _SECRET = "secret_check"  # noqa: S105 - the name of the row, not the secret
-_GET = select(installation.c.value).where(installation.c.name == bindparam("row"))
-_PUT = insert(installation).on_conflict_do_nothing()
-_SET = update(installation).where(installation.c.name == bindparam("row"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +50,17 @@ def pepper_of(settings: Settings) -> Pepper:
 
 def _check_secret(tx: Tx, pepper: Pepper) -> None:
     """Keys and sessions of another secret would all fail one by one; better that the process says so at once."""
-    row = tx.one(_GET, {"row": _SECRET})
+    kept = facts.get(tx, _SECRET)
     current = _check_value(pepper.current)
-    if row is None:
-        tx.run(_PUT, {"name": _SECRET, "value": current})
-    elif row[0] != current:
-        if pepper.previous is None or row[0] != _check_value(pepper.previous):
+    if kept is None:
+        facts.put_first(tx, _SECRET, current)
+    elif kept != current:
+        if pepper.previous is None or kept != _check_value(pepper.previous):
             raise Misconfigured(
                 "ROLLBOOK_SECRET is not the one this database was made with. Set the right one; to rotate, give the "
                 "old one as ROLLBOOK_SECRET_PREVIOUS."
             )
-        tx.run(_SET, {"row": _SECRET, "value": current})
+        facts.put(tx, _SECRET, current)
 
 
 def _check_value(secret: bytes) -> str:
