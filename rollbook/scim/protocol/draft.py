@@ -54,7 +54,19 @@ class Elements:
             if attribute.default.case_exact:
                 return []
         self.draft.spend(len(self.items))
+        if isinstance(value_filter, Compare) and value_filter.op == "eq" and type(value_filter.value) is str:
+            sub = attribute.attribute(value_filter.path.attribute)
+            if sub is not None and sub.type == "string":
+                return self._equal(sub, value_filter.value)
         return [key for key, element in self.items.items() if evaluate(value_filter, element, attribute)]
+
+    def _equal(self, sub: Attribute, wanted: str) -> list[Hashable]:
+        """The usual filter, `type eq "work"`, as `evaluate` would answer it, without the detour."""
+        name = sub.name
+        if sub.case_exact:
+            return [key for key, element in self.items.items() if element.get(name) == wanted]
+        folded = wanted.casefold()
+        return [key for key, element in self.items.items() if str(element.get(name, "")).casefold() == folded]
 
     def add(self, elements: Iterable[Any]) -> None:
         """Appends what is not there yet; an added primary element demotes the others."""

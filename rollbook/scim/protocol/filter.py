@@ -1,4 +1,4 @@
-"""Filters (RFC 7644 section 3.4.2.2): text to a small immutable tree, and back by `str`.
+"""Reads filters (RFC 7644 section 3.4.2.2) into the nodes of `tree.py`.
 
 What a tree says about a value is in `evaluation.py`; what it says about a database, the door decides.
 """
@@ -8,11 +8,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import NamedTuple, TypeAlias
-
-import msgspec
+from typing import NamedTuple
 
 from rollbook.scim.protocol.errors import InvalidFilter
+from rollbook.scim.protocol.tree import (
+    And,
+    AttributePath,
+    Compare,
+    Filter,
+    FilterValue,
+    Not,
+    Or,
+    Present,
+    ValuePath,
+)
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 16
@@ -24,79 +33,19 @@ COMPARISONS = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"})
 _ON_TEXT = frozenset({"co", "sw", "ew"})
 _ON_ORDER = frozenset({"gt", "ge", "lt", "le"})
 
-FilterValue: TypeAlias = str | int | float | bool | None
-
-
-class AttributePath(msgspec.Struct, frozen=True):
-    """An attribute as a filter names it, spelt as sent: `urn:…:User:manager.displayName`."""
-
-    schema: str | None
-    attribute: str
-    sub_attribute: str | None = None
-
-    def __str__(self) -> str:
-        text = self.attribute if self.schema is None else f"{self.schema}:{self.attribute}"
-        return text if self.sub_attribute is None else f"{text}.{self.sub_attribute}"
-
-
-class Compare(msgspec.Struct, frozen=True):
-    """`path op value`; `op` is in lower case: eq, ne, co, sw, ew, gt, ge, lt, le."""
-
-    path: AttributePath
-    op: str
-    value: FilterValue
-
-    def __str__(self) -> str:
-        return f"{self.path} {self.op} {json.dumps(self.value, ensure_ascii=False)}"
-
-
-class Present(msgspec.Struct, frozen=True):
-    """`path pr`."""
-
-    path: AttributePath
-
-    def __str__(self) -> str:
-        return f"{self.path} pr"
-
-
-class And(msgspec.Struct, frozen=True):
-    """Two or more terms, none of which is itself an And."""
-
-    terms: tuple[Filter, ...]
-
-    def __str__(self) -> str:
-        return " and ".join(f"({term})" if isinstance(term, Or) else str(term) for term in self.terms)
-
-
-class Or(msgspec.Struct, frozen=True):
-    """Two or more terms, none of which is itself an Or."""
-
-    terms: tuple[Filter, ...]
-
-    def __str__(self) -> str:
-        return " or ".join(map(str, self.terms))
-
-
-class Not(msgspec.Struct, frozen=True):
-    """`not (term)`."""
-
-    term: Filter
-
-    def __str__(self) -> str:
-        return f"not ({self.term})"
-
-
-class ValuePath(msgspec.Struct, frozen=True):
-    """`path[filter]`: one and the same element of a multi-valued attribute satisfies all of `filter`."""
-
-    path: AttributePath
-    filter: Filter
-
-    def __str__(self) -> str:
-        return f"{self.path}[{self.filter}]"
-
-
-Filter: TypeAlias = Compare | Present | And | Or | Not | ValuePath
+__all__ = [
+    "And",
+    "AttributePath",
+    "Compare",
+    "Filter",
+    "FilterValue",
+    "Not",
+    "Or",
+    "Present",
+    "ValuePath",
+    "parse_attribute_path",
+    "parse_filter",
+]
 
 _NAME = r"[A-Za-z$][A-Za-z0-9_$-]*"
 _PATH = re.compile(rf"(?:(.+):)?({_NAME})(?:\.({_NAME}))?")
