@@ -14,7 +14,7 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, r
 from rollbook.database import Tx
 from rollbook.people import addresses, companies, erasure, identity_links, invitations, returners, roles, search, users
 from rollbook.people.profiles import Profile
-from rollbook.people.users import User
+from rollbook.people.record import User
 
 app = typer.Typer(help="People: made, shown, archived, restored, linked.", no_args_is_help=True)
 

@@ -21,7 +21,7 @@ from rollbook.people import alarms, sign_in
 from rollbook.people.folding import fold
 
 if TYPE_CHECKING:
-    from rollbook.people.users import User
+    from rollbook.people.record import User
 
 _CONFIRM = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("user"))
 _BY_CONFIRMED = select(table.c.id).where(

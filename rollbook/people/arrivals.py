@@ -15,10 +15,10 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import identity_links, profiles, users
+from rollbook.people import identity_links, profiles, record, users
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
-from rollbook.people.users import User
+from rollbook.people.record import User
 
 Outcome = Literal["created", "linked", "restored", "refreshed"]
 
@@ -42,8 +42,8 @@ class Candidate:
 
 _WORDS = {"user_name": "userName", "external_id": "externalId", "email": "e-mail"}
 _CANDIDATES = (
-    users.SELECT.where(
-        users.OF_COMPANY,
+    record.SELECT.where(
+        record.OF_COMPANY,
         or_(
             table.c.user_name_key == bindparam("user_name_key"),
             table.c.external_id == bindparam("external_id"),
@@ -100,7 +100,7 @@ def _candidates(tx: Tx, company_id: str, profile: Profile) -> list[Candidate]:
     }
     candidates = []
     for row in tx.all(_CANDIDATES, parameters):
-        user = users.of_row(row)
+        user = record.of_row(row)
         shared = {
             "user_name": fold(user.user_name) == user_name_key,
             "external_id": profile.external_id is not None and user.external_id == profile.external_id,

@@ -12,7 +12,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import sessions, sign_in_links
 from rollbook.people import alarms, profiles, users
-from rollbook.people.users import User
+from rollbook.people.record import User
 
 ERASED = "erased"
 

@@ -15,8 +15,8 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, InvalidValue
-from rollbook.people import users
-from rollbook.people.users import User
+from rollbook.people import record, users
+from rollbook.people.record import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def link(tx: Tx, user: User, *, external_id: str | None = None, by_client: bool,
 def not_linked(tx: Tx, company_id: str, *, limit: int = 1000) -> list[NotLinked]:
     """The active users who are not linked, oldest first."""
     query = (
-        users.SELECT.where(
+        record.SELECT.where(
             table.c.company_id == company_id,
             table.c.link != "linked",
             table.c.archived_at.is_(None),

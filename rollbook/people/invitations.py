@@ -10,10 +10,10 @@ from rollbook.errors import Conflict
 from rollbook.people import addresses, search, sign_in, users
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
+from rollbook.people.record import User
 from rollbook.people.roles import Role
 from rollbook.people.search import Equals
 from rollbook.people.tokens import Pepper
-from rollbook.people.users import User
 
 
 def invite(
@@ -52,8 +52,8 @@ def _find(tx: Tx, company_id: str, email: str) -> User | None:
     user = active[0]
     if fold(user.sign_in_email) != fold(email):
         raise Conflict(
-            f"This address was given to {user.display_name} by provisioning and is not confirmed; sign-in links go to the "
-            f"former one. If it is right: rollbook user confirm SUBDOMAIN {user.id}",
+            f"This address was given to {user.display_name} by provisioning and is not confirmed; sign-in links go to "
+            f"the former one. If it is right: rollbook user confirm SUBDOMAIN {user.id}",
             field="email",
             holder_id=user.id,
         )

@@ -15,7 +15,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import alarms, users
+from rollbook.people import alarms, record, users
 from rollbook.people.alarms import Alarm
 
 LEAST = 10
@@ -69,7 +69,7 @@ def restore_some(
     e-mail by now).
     """
     query = (
-        users.SELECT.where(*_pushed(company_id, since), table.c.archived_at <= until, table.c.id > after)
+        record.SELECT.where(*_pushed(company_id, since), table.c.archived_at <= until, table.c.id > after)
         .order_by(table.c.id)
         .limit(STEP)
         .with_for_update()

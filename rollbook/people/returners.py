@@ -12,9 +12,9 @@ from rollbook.activity.events import Actor, Event
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import users
+from rollbook.people import record, users
 from rollbook.people.folding import fold
-from rollbook.people.users import User
+from rollbook.people.record import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def search(tx: Tx, company_id: str, *, limit: int = 100) -> list[Returner]:
     """Deleted users, newest first, whose former names somebody living has by now."""
     deleted = users.search(
         tx,
-        users.SELECT.where(
+        record.SELECT.where(
             table.c.company_id == company_id,
             table.c.deleted_at.is_not(None),
             table.c.joined_into.is_(None),
@@ -44,7 +44,7 @@ def search(tx: Tx, company_id: str, *, limit: int = 100) -> list[Returner]:
             table.c.user_name_key == fold(old.user_name),
             table.c.email_key == fold(old.email),
         ]
-        living = users.SELECT.where(
+        living = record.SELECT.where(
             table.c.company_id == company_id, table.c.deleted_at.is_(None), or_(*names)
         ).order_by(table.c.id)
         pairs += [Returner(old, new) for new in users.search(tx, living.limit(1))]
@@ -79,7 +79,7 @@ def timeline(tx: Tx, user: User) -> list[Event]:
     """The events of a user and of the records joined into it, oldest first."""
     joined = users.search(
         tx,
-        users.SELECT.where(
+        record.SELECT.where(
             table.c.company_id == user.company_id,
             table.c.deleted_at.is_not(None),
             table.c.joined_into == user.id,

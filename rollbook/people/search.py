@@ -14,9 +14,9 @@ from rollbook.database import Tx
 from rollbook.database.statements import Answer
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, NotFound
-from rollbook.people import users
+from rollbook.people import record, users
 from rollbook.people.folding import fold
-from rollbook.people.users import User
+from rollbook.people.record import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ UNIQUE = frozenset({"id", "external_id", "user_name"})
 
 _LIVING = (table.c.company_id == bindparam("company"), table.c.deleted_at.is_(None))
 _BY_UNIQUE = {
-    field: users.SELECT.where(*_LIVING, column == bindparam("value")).order_by(table.c.id)
+    field: record.SELECT.where(*_LIVING, column == bindparam("value")).order_by(table.c.id)
     for field, column in {**_EXACT, "user_name": table.c.user_name_key}.items()
 }
-_PAGE = users.SELECT.where(*_LIVING).order_by(table.c.id).limit(bindparam("limit")).offset(bindparam("offset"))
+_PAGE = record.SELECT.where(*_LIVING).order_by(table.c.id).limit(bindparam("limit")).offset(bindparam("offset"))
 # Two counts that an index alone answers; one with both conditions would walk the rows.
 _COUNT = select(func.count()).where(table.c.company_id == bindparam("company"))
 _COUNT_DELETED = _COUNT.where(table.c.deleted_at.is_not(None))
@@ -68,12 +68,12 @@ def page(tx: Tx, company_id: str, condition: Condition | None, *, offset: int, l
         deleted = tx.send(_COUNT_DELETED, {"company": company_id})
         rows = tx.send(_PAGE, {"company": company_id, "limit": limit, "offset": offset}) if limit else None
         total = _number(everybody.one()) - _number(deleted.one())
-        return Page([users.of_row(row) for row in rows.all()] if rows else [], total)
+        return Page([record.of_row(row) for row in rows.all()] if rows else [], total)
     if isinstance(condition, Equals) and condition.field in UNIQUE:
         return page_of(send_unique(tx, company_id, condition), offset=offset, limit=limit)
     matching = (table.c.company_id == company_id, table.c.deleted_at.is_(None), sql(condition))
     total = _number(tx.search(select(func.count()).where(*matching))[0])
-    query = users.SELECT.where(*matching).order_by(table.c.id).limit(limit).offset(offset)
+    query = record.SELECT.where(*matching).order_by(table.c.id).limit(limit).offset(offset)
     return Page(users.search(tx, query) if limit else [], total)
 
 
@@ -87,7 +87,7 @@ def send_unique(tx: Tx, company_id: str, condition: Equals) -> Answer:
 def page_of(answer: Answer, *, offset: int, limit: int) -> Page:
     """The page that `send_unique` asked for: nobody or one."""
     rows = answer.all()
-    return Page([users.of_row(row) for row in rows[offset : offset + limit]], len(rows))
+    return Page([record.of_row(row) for row in rows[offset : offset + limit]], len(rows))
 
 
 def sql(condition: Condition) -> ColumnElement[bool]:
@@ -125,7 +125,7 @@ def everybody(tx: Tx, company_id: str, *, archived: bool) -> list[User]:
     """Everybody who is active, or everybody who is archived, by name: for the operator's lists."""
     state = table.c.archived_at.is_not(None) if archived else table.c.archived_at.is_(None)
     mine = (table.c.company_id == company_id, table.c.deleted_at.is_(None), state)
-    return users.search(tx, users.SELECT.where(*mine).order_by(table.c.name_key, table.c.id))
+    return users.search(tx, record.SELECT.where(*mine).order_by(table.c.name_key, table.c.id))
 
 
 def _number(row: Any) -> int:

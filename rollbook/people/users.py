@@ -10,109 +10,29 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, func, select
 
 from rollbook import clock
 from rollbook.activity import events
 from rollbook.activity.events import Actor
-from rollbook.database import Row, Tx
+from rollbook.database import Tx
 from rollbook.database.statements import Answer
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import addresses, alarms, profiles, sign_in
-from rollbook.people.folding import fold
+from rollbook.people import addresses, alarms, claims, profiles, sign_in
 from rollbook.people.profiles import Profile
-from rollbook.people.roles import PRIVILEGED, Role
+from rollbook.people.record import NOT_SHOWN, OF_COMPANY, SELECT, User, kept_changes, profile_of
+from rollbook.people.roles import Role
 
-
-class User(msgspec.Struct, frozen=True):
-    """A user as stored, in the order of COLUMNS. `kept` is JSON text; read it through `kept_attributes`."""
-
-    id: str
-    company_id: str
-    user_name: str
-    email: str
-    given_name: str
-    family_name: str
-    location: str | None
-    business_unit: str | None
-    department: str | None
-    job_title: str | None
-    manager_value: str | None
-    manager_name: str | None
-    locale: str | None
-    preferred_language: str | None
-    time_zone: str | None
-    hire_date: str | None
-    external_id: str | None
-    kept: str
-    role: str
-    link: str
-    linked_at: str | None
-    confirmed_email: str | None
-    archived_at: str | None
-    archived_by: str | None
-    deleted_at: str | None
-    joined_into: str | None
-    version: int
-    created_at: str
-    updated_at: str
-
-    @property
-    def active(self) -> bool:
-        return self.archived_at is None
-
-    @property
-    def privileged(self) -> bool:
-        return self.role in PRIVILEGED
-
-    @property
-    def display_name(self) -> str:
-        """Given and family name; derived, never stored as sent."""
-        return display_name(self.given_name, self.family_name)
-
-    @property
-    def sign_in_email(self) -> str:
-        """The address that sign-in links go to: the last one confirmed."""
-        return self.confirmed_email or self.email
-
-    @property
-    def kept_attributes(self) -> dict[str, Any]:
-        """Attributes without a field of ours, as they were sent."""
-        kept: dict[str, Any] = msgspec.json.decode(self.kept)
-        return kept
-
-
-COLUMNS = tuple(users.c[name] for name in User.__struct_fields__)
-SELECT = select(*COLUMNS)
-OF_COMPANY = users.c.company_id == bindparam("company")
 ONE = (OF_COMPANY, users.c.id == bindparam("user"))
 
 _ONE = SELECT.where(*ONE)
 _ONE_LOCKED = _ONE.with_for_update()
 _INSERT = sa.insert(users)
 _UPDATE = sa.update(users).where(*ONE)
-# Whoever has one of these names; NULL is compared with nothing, so what is not asked for is given as NULL.
-_HOLDERS = (
-    SELECT.where(
-        OF_COMPANY,
-        or_(
-            users.c.user_name_key == bindparam("user_name_key"),
-            users.c.external_id == bindparam("external_id"),
-            users.c.email_claim == bindparam("email_claim"),
-        ),
-    )
-    .order_by(users.c.id)
-    .with_for_update()
-)
 _ACTIVE_ADMINS = select(func.count()).where(
     OF_COMPANY, users.c.role == "admin", users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
 )
-
-
-def of_row(row: Row) -> User:
-    """A row of SELECT as a user."""
-    return User(*row)
 
 
 def ask(tx: Tx, company_id: str, user_id: str, *, lock: bool = False) -> Answer:
@@ -173,13 +93,14 @@ def create(
         "archived_at": None if active else at,
         "archived_by": None if active else str(actor),
         "deleted_at": None,
+        "former_user_name": None,
         "joined_into": None,
         "version": 1,
         "created_at": at,
         "updated_at": at,
     }
-    keys = _keys(values)
-    _refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
+    keys = claims.keys_of(values)
+    claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
     user = User(*(values[name] for name in User.__struct_fields__))
     tx.run(_INSERT, values | keys)
     changes = {name: [None, value] for name, value in values.items() if name in _SHOWN and value is not None}
@@ -210,7 +131,7 @@ def update(
     changes = {name: [getattr(user, name), value] for name, value in values.items()}
     if profile.kept != kept_before:
         values["kept"] = _encode(profile.kept)
-        changes |= _kept_changes(kept_before, profile.kept)
+        changes |= kept_changes(kept_before, profile.kept)
     kinds = [("UserUpdated", changes)] if changes else []
     if active is not None and active != user.active:
         activation = _activation(active, actor, now)
@@ -292,41 +213,14 @@ def free(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     """Gives up the names of a deleted privileged user. Raises Conflict where the user was not deleted."""
     if not user.deleted_at:
         raise Conflict(f"{user.display_name} was not deleted, so nothing is to be freed.", field="deleted_at")
+    if user.former_user_name is not None:
+        return user
     kinds = [("UserFreed", {"user_name": [user.user_name, None]})]
     freed = change(tx, user, _freed(user), kinds, actor=actor, now=now)
     alarms.resolve(tx, user.company_id, "privileged_deleted", user.id, actor=actor, now=now)
     return freed
 
 
-def profile_of(user: User) -> Profile:
-    """What the record says, in the shape in which a door hands it back changed."""
-    return Profile(**{name: getattr(user, name) for name in profiles.TEXT_FIELDS}, kept=user.kept_attributes)
-
-
-def with_fields(profile: Profile, **fields: str | None) -> Profile:
-    """The profile with some fields said otherwise."""
-    return msgspec.structs.replace(profile, **fields)
-
-
-def differences(before: User | None, after: User) -> dict[str, list[Any]]:
-    """What differs, field by field, as [before, after]; kept attributes by name only."""
-    if after is before:
-        return {}
-    changes = {}
-    for name in (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at"):
-        old, new = getattr(before, name, None), getattr(after, name)
-        if old != new:
-            changes[name] = [old, new]
-    kept_before = before.kept_attributes if before is not None else {}
-    return changes | _kept_changes(kept_before, after.kept_attributes)
-
-
-def display_name(given_name: str, family_name: str) -> str:
-    """Given and family name with one space between."""
-    return f"{given_name} {family_name}".strip()
-
-
-NOT_SHOWN = "(not shown)"
 _SHOWN = frozenset(profiles.TEXT_FIELDS) | {"role", "archived_at"}
 
 
@@ -348,8 +242,8 @@ def change(
     held = addresses.follow_change(user, values, actor=actor)
     written = values | held | {"version": user.version + 1, "updated_at": clock.text(now)}
     after = msgspec.structs.replace(user, **{name: value for name, value in written.items() if name in _OF_USER})
-    keys = _changed_keys(user, after, values)
-    _refuse_taken(
+    keys = claims.changed_keys(user, after, values)
+    claims.refuse_taken(
         tx,
         user.company_id,
         user,
@@ -363,7 +257,7 @@ def change(
     if user.active and not after.active:
         sign_in.end_all(tx, user.company_id, user.id, now=now)
         _watch_last_admin(tx, after, now)
-    elif after.email != user.email or after.user_name != user.user_name:
+    if after.email != user.email or after.user_name != user.user_name:
         addresses.settle_change(tx, user, after, actor=actor, now=now)
     if after.active and not user.active:
         _watch_restored(tx, after, actor=actor, now=now)
@@ -390,77 +284,6 @@ def _freed(user: User) -> dict[str, Any]:
     }
 
 
-def _keys(values: Mapping[str, Any]) -> dict[str, Any]:
-    email_key = fold(values["email"])
-    return {
-        "user_name_key": fold(values["user_name"]),
-        "email_key": email_key,
-        "email_claim": email_key if values["archived_at"] is None else None,
-        "name_key": fold(display_name(values["given_name"], values["family_name"])),
-    }
-
-
-def _changed_keys(user: User, after: User, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The folded keys that change with these values; keys given in them (freed ones) stand."""
-    keys: dict[str, Any] = {}
-    if after.user_name != user.user_name:
-        keys["user_name_key"] = fold(after.user_name)
-    if after.email != user.email:
-        keys["email_key"] = fold(after.email)
-    if after.active and (after.email != user.email or not user.active):
-        keys["email_claim"] = fold(after.email)
-    elif user.active and not after.active:
-        keys["email_claim"] = None
-    if after.given_name != user.given_name or after.family_name != user.family_name:
-        keys["name_key"] = fold(after.display_name)
-    return {name: value for name, value in keys.items() if name not in values}
-
-
-def _refuse_taken(
-    tx: Tx,
-    company_id: str,
-    user: User | None,
-    user_name_key: str | None,
-    external_id: str | None,
-    email_claim: str | None,
-) -> None:
-    """Raises Conflict where another user has one of these; a race is caught by the constraints and tried again."""
-    if user_name_key is None and external_id is None and email_claim is None:
-        return
-    parameters = {
-        "company": company_id,
-        "user_name_key": user_name_key,
-        "external_id": external_id,
-        "email_claim": email_claim,
-    }
-    for row in tx.all(_HOLDERS, parameters):
-        holder = User(*row)
-        if user is not None and holder.id == user.id:
-            continue
-        whose = f"user {holder.id} ({'active' if holder.active else 'archived'})"
-        if user_name_key is not None and fold(holder.user_name) == user_name_key:
-            raise Conflict(
-                f"The user name is taken by {whose}. Open that person in Okta or in Learning and change one of "
-                "the two user names.",
-                field="user_name",
-                holder_id=holder.id,
-            )
-        if external_id is not None and holder.external_id == external_id:
-            raise Conflict(
-                f"The external id is recorded for {whose}. Two people cannot share one: check the mapping of "
-                "externalId in Okta.",
-                field="external_id",
-                holder_id=holder.id,
-            )
-        raise Conflict(
-            f"The e-mail is in use by {whose}"
-            + (f", so user {user.id} cannot take it" if user is not None else "")
-            + ". Archive that user or give one of the two another address.",
-            field="email",
-            holder_id=holder.id,
-        )
-
-
 def _watch_last_admin(tx: Tx, user: User, now: datetime) -> None:
     """The archive is honoured; that nobody is left who could undo it in Learning must not stay unseen."""
     if user.role != "admin":
@@ -476,15 +299,6 @@ def _watch_restored(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
     if user.privileged and actor.kind == "scim":
         detail = {"role": user.role, "by": str(actor)}
         alarms.sound(tx, user.company_id, "privileged_restored", user.id, detail, now=now)
-
-
-def _kept_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Which kept attributes changed, by name only."""
-    return {
-        name: [NOT_SHOWN if name in before else None, NOT_SHOWN if name in after else None]
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    }
 
 
 def _encode(kept: Mapping[str, Any]) -> str:

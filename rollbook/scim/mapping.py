@@ -1,48 +1,21 @@
-"""SCIM's User and Learning's: one table, read in both directions. docs/attributes.md is checked against it.
+"""SCIM's User and Learning's, in both directions, by the table of people/attribute_mapping.py.
 
 What has no field of ours is kept as it was sent and given back unchanged. The schemas are in user_schema.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from rollbook.people.attribute_mapping import EMAIL, ROWS
 from rollbook.people.profiles import Profile
-from rollbook.people.users import User
+from rollbook.people.record import User
 from rollbook.scim.protocol.errors import InvalidValue
 from rollbook.scim.protocol.messages import CORE_USER, ENTERPRISE_USER
 from rollbook.scim.user_schema import ROLLBOOK_USER
 
 Resource = dict[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One attribute that has a field: its path, the field, and Okta's words for where it comes from."""
-
-    path: tuple[str, ...]
-    field: str
-    okta: str
-
-
-ROWS = (
-    Row(("userName",), "user_name", "user.login to userName (app username)"),
-    Row(("name", "givenName"), "given_name", "user.firstName to givenName"),
-    Row(("name", "familyName"), "family_name", "user.lastName to familyName"),
-    Row(("title",), "job_title", "user.title to title"),
-    Row(("locale",), "locale", "user.locale to locale"),
-    Row(("preferredLanguage",), "preferred_language", "user.preferredLanguage to preferredLanguage"),
-    Row(("timezone",), "time_zone", "user.timezone to timezone"),
-    Row(("externalId",), "external_id", "user.id to externalId"),
-    Row((ENTERPRISE_USER, "costCenter"), "location", "user.costCenter to costCenter"),
-    Row((ENTERPRISE_USER, "division"), "business_unit", "user.division to division"),
-    Row((ENTERPRISE_USER, "department"), "department", "user.department to department"),
-    Row((ENTERPRISE_USER, "manager", "value"), "manager_value", "user.managerId to managerValue"),
-    Row((ENTERPRISE_USER, "manager", "displayName"), "manager_name", "user.manager to managerDisplayName"),
-    Row((ROLLBOOK_USER, "hireDate"), "hire_date", "the profile's hire date to hireDate"),
-)
-OKTA_EMAIL = "user.email to email"
 
 # What the record derives, or says itself; everything else of a resource is kept.
 _DERIVED = frozenset({"schemas", "id", "meta", "active", "emails", "displayName"})
@@ -66,7 +39,7 @@ def required(resource: Resource) -> None:
     )
     if missing is None:
         return
-    okta = OKTA_EMAIL if missing == "emails" else next(row.okta for row in ROWS if ".".join(row.path) == missing)
+    okta = EMAIL.okta if missing == "emails" else next(row.okta for row in ROWS if ".".join(row.path) == missing)
     raise InvalidValue(
         f"The attribute {missing} is required and has no value for this person. In Okta fill it in on the person's "
         f"profile, and see that the app maps it: Provisioning, To App, Attribute Mappings, {okta}."

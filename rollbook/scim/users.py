@@ -8,8 +8,8 @@ from typing import Any
 from rollbook.activity import log
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.people import arrivals, identity_links, search, users
-from rollbook.people.users import User
+from rollbook.people import arrivals, identity_links, record, search, users
+from rollbook.people.record import User
 from rollbook.scim import mapping
 from rollbook.scim.conditions import condition_of
 from rollbook.scim.discovery import MAX_RESULTS
@@ -94,7 +94,7 @@ async def create(request: Request) -> Answer:
             201,
             arrival.outcome,
             user_id=arrival.user.id,
-            changes=users.differences(arrival.before, arrival.user),
+            changes=record.differences(arrival.before, arrival.user),
             ignored=_ignored(sent.ignored),
         )
         log.write(tx, claim.company_id, entry, now=request.now)
@@ -119,7 +119,7 @@ async def replace(request: Request) -> Answer:
     def change(tx: Tx, before: User) -> tuple[Any, bool | None, tuple[str, ...]]:
         wanted = profile
         if ROLLBOOK_USER not in sent.resource and before.hire_date is not None:
-            wanted = users.with_fields(profile, hire_date=before.hire_date)
+            wanted = record.with_fields(profile, hire_date=before.hire_date)
         return wanted, sent.resource.get("active"), sent.ignored
 
     return await _write(request, projection, change)
@@ -148,7 +148,7 @@ async def delete(request: Request) -> Answer:
         before = _present(request, users.found(found))
         _check_version(request, before)
         after = users.delete(tx, before, actor=actor, now=request.now)
-        changes = users.differences(before, after)
+        changes = record.differences(before, after)
         entry = request.entry(204, "deleted", user_id=after.id, changes=changes)
         log.write(tx, claim.company_id, entry, now=request.now)
 
@@ -174,7 +174,7 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
             200,
             _decision(before, user),
             user_id=user.id,
-            changes=users.differences(before, user),
+            changes=record.differences(before, user),
             ignored=_ignored(ignored),
         )
         log.write(tx, claim.company_id, entry, now=request.now)

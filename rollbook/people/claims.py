@@ -1,0 +1,99 @@
+"""Names that only one may have: user name, external id, and the e-mail of whoever is active."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, or_
+
+from rollbook.database import Tx
+from rollbook.database.tables import users
+from rollbook.errors import Conflict
+from rollbook.people.folding import fold
+from rollbook.people.record import OF_COMPANY, SELECT, User, display_name
+
+# Whoever has one of these names; NULL is compared with nothing, so what is not asked for is given as NULL.
+_HOLDERS = (
+    SELECT.where(
+        OF_COMPANY,
+        or_(
+            users.c.user_name_key == bindparam("user_name_key"),
+            users.c.external_id == bindparam("external_id"),
+            users.c.email_claim == bindparam("email_claim"),
+        ),
+    )
+    .order_by(users.c.id)
+    .with_for_update()
+)
+
+
+def keys_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    email_key = fold(values["email"])
+    return {
+        "user_name_key": fold(values["user_name"]),
+        "email_key": email_key,
+        "email_claim": email_key if values["archived_at"] is None else None,
+        "name_key": fold(display_name(values["given_name"], values["family_name"])),
+    }
+
+
+def changed_keys(user: User, after: User, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The folded keys that change with these values; keys given in them (freed ones) stand."""
+    keys: dict[str, Any] = {}
+    if after.user_name != user.user_name:
+        keys["user_name_key"] = fold(after.user_name)
+    if after.email != user.email:
+        keys["email_key"] = fold(after.email)
+    if after.active and (after.email != user.email or not user.active):
+        keys["email_claim"] = fold(after.email)
+    elif user.active and not after.active:
+        keys["email_claim"] = None
+    if after.given_name != user.given_name or after.family_name != user.family_name:
+        keys["name_key"] = fold(after.display_name)
+    return {name: value for name, value in keys.items() if name not in values}
+
+
+def refuse_taken(
+    tx: Tx,
+    company_id: str,
+    user: User | None,
+    user_name_key: str | None,
+    external_id: str | None,
+    email_claim: str | None,
+) -> None:
+    """Raises Conflict where another user has one of these; a race is caught by the constraints and tried again."""
+    if user_name_key is None and external_id is None and email_claim is None:
+        return
+    parameters = {
+        "company": company_id,
+        "user_name_key": user_name_key,
+        "external_id": external_id,
+        "email_claim": email_claim,
+    }
+    for row in tx.all(_HOLDERS, parameters):
+        holder = User(*row)
+        if user is not None and holder.id == user.id:
+            continue
+        whose = f"user {holder.id} ({'active' if holder.active else 'archived'})"
+        if user_name_key is not None and fold(holder.user_name) == user_name_key:
+            raise Conflict(
+                f"The user name is taken by {whose}. Open that person in Okta or in Learning and change one of "
+                "the two user names.",
+                field="user_name",
+                holder_id=holder.id,
+            )
+        if external_id is not None and holder.external_id == external_id:
+            raise Conflict(
+                f"The external id is recorded for {whose}. Two people cannot share one: check the mapping of "
+                "externalId in Okta.",
+                field="external_id",
+                holder_id=holder.id,
+            )
+        raise Conflict(
+            f"The e-mail is in use by {whose}"
+            + (f", so user {user.id} cannot take it" if user is not None else "")
+            + ". Archive that user or give one of the two another address.",
+            field="email",
+            holder_id=holder.id,
+        )

@@ -1,0 +1,124 @@
+"""The record of a user: what a row holds, how two differ. The verbs that change one are in users.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from rollbook.database import Row
+from rollbook.database.tables import users
+from rollbook.people import profiles
+from rollbook.people.profiles import Profile
+from rollbook.people.roles import PRIVILEGED
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user as stored, in the order of COLUMNS. `kept` is JSON text; read it through `kept_attributes`."""
+
+    id: str
+    company_id: str
+    user_name: str
+    email: str
+    given_name: str
+    family_name: str
+    location: str | None
+    business_unit: str | None
+    department: str | None
+    job_title: str | None
+    manager_value: str | None
+    manager_name: str | None
+    locale: str | None
+    preferred_language: str | None
+    time_zone: str | None
+    hire_date: str | None
+    external_id: str | None
+    kept: str
+    role: str
+    link: str
+    linked_at: str | None
+    confirmed_email: str | None
+    archived_at: str | None
+    archived_by: str | None
+    deleted_at: str | None
+    former_user_name: str | None  # said where the names were freed
+    joined_into: str | None
+    version: int
+    created_at: str
+    updated_at: str
+
+    @property
+    def active(self) -> bool:
+        return self.archived_at is None
+
+    @property
+    def privileged(self) -> bool:
+        return self.role in PRIVILEGED
+
+    @property
+    def display_name(self) -> str:
+        """Given and family name; derived, never stored as sent."""
+        return display_name(self.given_name, self.family_name)
+
+    @property
+    def sign_in_email(self) -> str:
+        """The address that sign-in links go to: the last one confirmed."""
+        return self.confirmed_email or self.email
+
+    @property
+    def kept_attributes(self) -> dict[str, Any]:
+        """Attributes without a field of ours, as they were sent."""
+        kept: dict[str, Any] = msgspec.json.decode(self.kept)
+        return kept
+
+
+COLUMNS = tuple(users.c[name] for name in User.__struct_fields__)
+SELECT = select(*COLUMNS)
+OF_COMPANY = users.c.company_id == bindparam("company")
+
+
+def of_row(row: Row) -> User:
+    """A row of SELECT as a user."""
+    return User(*row)
+
+
+def profile_of(user: User) -> Profile:
+    """What the record says, in the shape in which a door hands it back changed."""
+    return Profile(**{name: getattr(user, name) for name in profiles.TEXT_FIELDS}, kept=user.kept_attributes)
+
+
+def with_fields(profile: Profile, **fields: str | None) -> Profile:
+    """The profile with some fields said otherwise."""
+    return msgspec.structs.replace(profile, **fields)
+
+
+def display_name(given_name: str, family_name: str) -> str:
+    """Given and family name with one space between."""
+    return f"{given_name} {family_name}".strip()
+
+
+NOT_SHOWN = "(not shown)"
+
+
+def differences(before: User | None, after: User) -> dict[str, list[Any]]:
+    """What differs, field by field, as [before, after]; kept attributes by name only."""
+    if after is before:
+        return {}
+    changes = {}
+    for name in (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at"):
+        old, new = getattr(before, name, None), getattr(after, name)
+        if old != new:
+            changes[name] = [old, new]
+    kept_before = before.kept_attributes if before is not None else {}
+    return changes | kept_changes(kept_before, after.kept_attributes)
+
+
+def kept_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Which kept attributes changed, by name only."""
+    return {
+        name: [NOT_SHOWN if name in before else None, NOT_SHOWN if name in after else None]
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }
