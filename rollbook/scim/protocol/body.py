@@ -6,6 +6,7 @@ What the values mean is for `normalize.py` and `patch.py`; how long a body may b
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import msgspec
@@ -16,7 +17,20 @@ MAX_DEPTH = 32
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_HEAD = 65_536
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+
+# Names of RFC 7643 and 7644 as spelt there; no two differ in case only (`test_usual_spellings_are_distinct`).
+_RFC_NAMES = """
+    schemas id externalId meta resourceType created lastModified location version
+    userName name formatted familyName givenName middleName honorificPrefix honorificSuffix displayName nickName
+    profileUrl title userType preferredLanguage locale timezone active password
+    emails phoneNumbers ims photos addresses groups entitlements roles x509Certificates members
+    value display type primary $ref streetAddress locality region postalCode country
+    employeeNumber costCenter organization division department manager
+    urn:ietf:params:scim:schemas:extension:enterprise:2.0:User Operations op path
+"""
+_USUAL_SPELLINGS = frozenset(_RFC_NAMES.split())
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -47,6 +61,8 @@ def parse(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raw = raw[3:]
     if not raw or raw.isspace():
         raise InvalidSyntax("The body is empty. Send the resource or the PATCH message as a JSON object.")
+    if len(raw) > _HEAD:
+        _check_head(raw[:_HEAD], max_depth)
     escapes = b"\\" in raw
     outside = _outside_strings(raw, escapes)
     if outside.count(b"{") + outside.count(b"[") > max_depth:
@@ -72,6 +88,14 @@ def _outside_strings(raw: bytes, escapes: bool) -> bytes:
     return b"".join(raw.split(b'"')[::2])
 
 
+def _check_head(head: bytes, max_depth: int) -> None:
+    """Refuses a long body by its beginning alone, where that opens too many brackets that it does not close."""
+    outside = _outside_strings(head, b"\\" in head)
+    opened = outside.count(b"{") + outside.count(b"[") - outside.count(b"}") - outside.count(b"]")
+    if opened > max_depth:
+        raise _too_deep(max_depth)
+
+
 def _check_depth(outside: bytes, max_depth: int) -> None:
     """Takes innermost pairs away, one level a round: what is left after `max_depth` rounds lay deeper
     (or has no partner). Python never looks at single brackets, so a mebibyte takes milliseconds."""
@@ -83,43 +107,42 @@ def _check_depth(outside: bytes, max_depth: int) -> None:
         if len(fewer) == len(brackets):
             break
         brackets = fewer
-    raise InvalidSyntax(
+    raise _too_deep(max_depth)
+
+
+def _too_deep(max_depth: int) -> InvalidSyntax:
+    return InvalidSyntax(
         f"The body is nested deeper than {max_depth} levels, or its brackets do not match. "
         "No SCIM message needs that; check how the client builds the body."
     )
 
 
 def _count_keys(value: Any) -> int:
-    """The number of keys in a value; refuses keys of one object that differ in case only, and large numbers.
-
-    The usual body spells each name one way throughout, which one look at all spellings shows.
-    """
+    """The number of keys in a value; refuses keys of one object that differ in case only, and large numbers."""
     count = 0
     spellings: set[str] = set()
-    objects = []
-    pending = [value]
+    pending = [value] if type(value) is dict or type(value) is list else [[value]]
+    children: Iterable[Any]
     for item in pending:
-        kind = type(item)
-        if kind is dict:
+        if type(item) is dict:
             count += len(item)
             spellings.update(item)
-            objects.append(item)
             children = item.values()
-        elif kind is list:
-            children = item
         else:
-            children = (item,)
+            children = item
         for child in children:
-            kind = type(child)
-            if kind is str:
+            if type(child) is str:
                 continue
+            kind = type(child)
             if kind is dict or kind is list:
                 pending.append(child)
             elif kind is int and not _SMALLEST <= child <= _LARGEST:
                 _refuse_large_number(item)
-    if len(set(map(str.lower, spellings))) != len(spellings):
-        for item in objects:
-            _refuse_same_key(item)
+    # The usual body spells each name one way throughout, which one look at all spellings shows.
+    if not spellings <= _USUAL_SPELLINGS and len(set(map(str.lower, spellings))) != len(spellings):
+        for item in pending:
+            if type(item) is dict:
+                _refuse_same_key(item)
     return count
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollbook.scim.protocol.body import dumps, parse, parse_object
+from rollbook.scim.protocol.body import _USUAL_SPELLINGS, dumps, parse, parse_object
 from rollbook.scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError
 
 PARTS = [
@@ -144,6 +144,17 @@ def test_a_body_that_readers_quarrel_about_is_refused(raw: bytes, error: type[Sc
 )
 def test_a_body_that_only_looks_odd_is_read(raw: bytes, value: object) -> None:
     assert parse(raw) == value
+
+
+def test_usual_spellings_are_distinct() -> None:
+    assert len({name.lower() for name in _USUAL_SPELLINGS}) == len(_USUAL_SPELLINGS)
+
+
+def test_a_long_body_is_read_whole() -> None:
+    value = {"members": [{"value": '"{[' + str(n)} for n in range(10_000)]}
+    assert parse(dumps(value)) == value
+    with pytest.raises(InvalidSyntax, match="levels"):
+        parse(dumps(value)[:-1] + b',"a":' + b"[" * 33 + b"]" * 33 + b"}")
 
 
 def test_only_an_object_is_an_object() -> None:
