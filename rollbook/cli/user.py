@@ -12,7 +12,18 @@ from rollbook import clock
 from rollbook.activity.events import Event
 from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, read, show, table, write
 from rollbook.database import Tx
-from rollbook.people import addresses, companies, erasure, identity_links, invitations, returners, roles, search, users
+from rollbook.people import (
+    addresses,
+    companies,
+    erasure,
+    identity_links,
+    invitations,
+    managers,
+    returners,
+    roles,
+    search,
+    users,
+)
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 
@@ -21,8 +32,8 @@ app = typer.Typer(help="People: made, shown, archived, restored, linked.", no_ar
 UserName = Annotated[str, typer.Argument(metavar="USER", help="An id, a user name or an e-mail.")]
 
 
-def as_json(user: User) -> dict[str, Any]:
-    """A user as every command and the API show one."""
+def as_json(user: User, manager_name: str | None = None) -> dict[str, Any]:
+    """A user as every command shows one."""
     return {
         "id": user.id,
         "user_name": user.user_name,
@@ -34,7 +45,7 @@ def as_json(user: User) -> dict[str, Any]:
         "business_unit": user.business_unit,
         "department": user.department,
         "job_title": user.job_title,
-        "manager_name": user.manager_name or user.manager_value,
+        "manager_name": manager_name or user.manager_name or user.manager_value,
         "hire_date": user.hire_date,
         "external_id": user.external_id,
         "link": user.link,
@@ -117,8 +128,13 @@ def list_(
 @app.command("show", epilog="Example: rollbook user show acme leo@acme.example")
 def show_(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     """Show one person."""
-    found = read(lambda tx: search.named(tx, companies.get(tx, subdomain).id, user))
-    _show(found, json)
+
+    def work(tx: Tx) -> dict[str, Any]:
+        found = search.named(tx, companies.get(tx, subdomain).id, user)
+        return as_json(found, managers.name(tx, found))
+
+    row = read(work)
+    show(row, as_json=json, human=card(row))
 
 
 @app.command(epilog="Example: rollbook user link acme leo@acme.example --external-id 00u1x2y3")
