@@ -63,9 +63,15 @@ def _demo(stage: Stage, screen: Screen, *, once: bool) -> int:
         return 0 if held else 1
     screen.console.print()
     screen.say(f"Rollbook stays up at {stage.base_url}", style="bold")
-    screen.say(f"Sign in as Ada: {scenes.invite_ada(demo)}")
+    try:
+        link = scenes.invite_ada(demo)
+        screen.say("Sign in as Ada:")
+        screen.address(link)
+    except UnmetError as unmet:
+        screen.say(f"Ada has no new sign-in link: {unmet}", style="red")
     screen.say("Ctrl-C stops everything.", style="dim")
     _wait(stage)
+    screen.say("Stopped." if stage.alive() else "Rollbook has ended by itself; so do we.")
     return 0 if held else 1
 
 

@@ -78,6 +78,10 @@ class Screen:
     def say(self, sentence: str, style: str = "") -> None:
         self.console.print(Padding(Text(sentence, style=style), (0, 0, 0, 1)))
 
+    def address(self, url: str) -> None:
+        """An address on a line of its own, never broken, so that it can be copied."""
+        self.console.print(Text(f" {url}", style="cyan"), soft_wrap=True)
+
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
         """A bar that vanishes when it is full; gives the function that moves it on by one.

@@ -82,3 +82,10 @@ def test_the_bar_moves_without_a_terminal_and_draws_nothing() -> None:
         tick()
         tick()
     assert text_of(paper).strip() == ""
+
+
+def test_a_long_address_is_not_broken() -> None:
+    screen, paper = screen_of()
+    url = "http://127.0.0.1:8000/sign-in/" + "x" * 200
+    screen.address(url)
+    assert url in text_of(paper)
