@@ -146,9 +146,18 @@ def _ambiguous(candidates: list[Candidate]) -> Conflict:
 
 
 def _taken(candidate: Candidate) -> Conflict:
+    if "user_name" in candidate.shared:
+        what_to_do = (
+            "In Okta open the person's assignment and retry the task: Okta then finds the user by its user name and "
+            "writes to it."
+        )
+    else:  # a retry would meet the same conflict
+        what_to_do = (
+            "The user name is another one. If it is the same person: give them that user's user name in Okta and retry "
+            f"the task; if not: correct the {_shared(candidate)} of one of the two."
+        )
     return Conflict(
-        f"User {candidate.user.id} is active and has this {_shared(candidate)} already. In Okta open the person's "
-        "assignment and retry the task: Okta then finds the user by its user name and writes to it.",
+        f"User {candidate.user.id} is active and has this {_shared(candidate)} already. {what_to_do}",
         field=candidate.shared[0],
         holder_id=candidate.user.id,
     )

@@ -15,6 +15,7 @@ from rollbook.scim.protocol.errors import InvalidSyntax, InvalidValue
 from rollbook.scim.protocol.path import Path, known_paths
 from rollbook.scim.protocol.schema import Attribute, ResourceType
 
+_WRAPPING = frozenset({"value", "$ref"})
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?")
 
@@ -44,9 +45,10 @@ def canonical(resource_type: ResourceType, document: dict[str, Any]) -> Canonica
     """The resource that the body of a POST or PUT means.
 
     Canonical again gives the same. Unset values (null, "", [], {}) are left out; read-only and unknown
-    attributes are left out and named. `schemas` lists the core schema and the extensions that hold something.
-    Values are otherwise kept exactly as sent. Raises InvalidValue, naming the attribute, for a value that
-    cannot be of its type, InvalidSyntax where the document is no object. The document is not modified.
+    attributes that hold something are left out and named. `schemas` lists the core schema and the extensions
+    that hold something. Values are otherwise kept exactly as sent. Raises InvalidValue, naming the attribute,
+    for a value that cannot be of its type, InvalidSyntax where the document is no object. The document is not
+    modified.
     """
     if type(document) is not dict:
         raise InvalidSyntax("The body is not a JSON object. Send the resource as one object.")
@@ -120,6 +122,9 @@ def convert_one(attribute: Attribute, value: Any, prefix: str, notes: Notes) -> 
             return value
         if kind is int or kind is float:
             return str(value)
+        if kind is dict and value.keys() <= _WRAPPING and type(value.get("value")) is str:
+            # Entra wraps a text as [{"$ref": null, "value": "…"}] (`test_a_wrapped_text_is_unwrapped`).
+            return value["value"] or None
         raise _unsuitable(attribute, prefix, value, "text")
     if attribute.type == "boolean":
         if kind is bool:
@@ -198,7 +203,8 @@ def _place(resource_type: ResourceType, resource: dict[str, Any], misses: list[t
     for key, value in misses:  # grows while an extension is read
         path = paths.get(key.lower())
         if path is None:
-            notes.ignored[key] = None
+            if not is_unset(value):  # the empty `groups` and `roles` of every create say nothing
+                notes.ignored[key] = None
         elif path.attribute is None:
             if is_unset(value):
                 continue

@@ -98,6 +98,17 @@ def test_an_array_of_one_is_unwrapped() -> None:
     assert read({"title": ["T"], "name": [{"givenName": "Ada"}]}) == {"title": "T", "name": {"givenName": "Ada"}}
 
 
+def test_a_wrapped_text_is_unwrapped() -> None:
+    assert read({"title": [{"$ref": None, "value": "T"}]}) == {"title": "T"}
+    assert read({"title": {"value": "T"}, "locale": [{"value": ""}]}) == {"title": "T"}
+    with pytest.raises(InvalidValue, match="title"):
+        read({"title": {"value": "T", "type": "work"}})
+
+
+def test_an_unknown_attribute_that_holds_nothing_is_not_named() -> None:
+    assert canonical(USER, {"userName": "ada", "tags": [], "tag": "", "team": None, "crew": {}}).ignored == ()
+
+
 def test_a_scalar_becomes_the_value() -> None:
     assert read({ENTERPRISE_USER: {"manager": "mona"}}) == {ENTERPRISE_USER: {"manager": {"value": "mona"}}}
     assert read({ENTERPRISE_USER: {"manager": 7}}) == {ENTERPRISE_USER: {"manager": {"value": "7"}}}
@@ -193,7 +204,7 @@ def test_schemas_follow_from_what_is_there() -> None:
         ({"active": 1}, "active", "true or false"),
         ({"active": {"x": 1}}, "active", "true or false"),
         ({"title": True}, "title", "text"),
-        ({"title": {"value": "T"}}, "title", "text"),
+        ({"title": {"value": 7}}, "title", "text"),
         ({"title": [["T"]]}, "title", "text"),
         ({"title": ["a", "b"]}, "title", "one value"),
         ({"name": "Ada Admin"}, "name", "an object"),
