@@ -8,6 +8,7 @@ import typer
 
 from rollbook.activity import log as provisioning_log
 from rollbook.cli.output import Json, Subdomain, read, show, table
+from rollbook.cli.user import as_json
 from rollbook.database import Tx
 from rollbook.people import companies, identity_links, search
 
@@ -21,15 +22,9 @@ def add_to(app: typer.Typer) -> None:
 def links(subdomain: Subdomain, json: Json = False) -> None:
     """List the people whom Okta's de-provisioning does not reach, and what to click."""
     found = read(lambda tx: identity_links.not_linked(tx, companies.get(tx, subdomain).id))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
-            "user": {
-                "id": entry.user.id,
-                "user_name": entry.user.user_name,
-                "email": entry.user.email,
-                "name": entry.user.display_name,
-                "role": entry.user.role,
-            },
+            "user": as_json(entry.user),
             "link": entry.link,
             "since": entry.since,
             "reason": entry.reason,
@@ -38,7 +33,7 @@ def links(subdomain: Subdomain, json: Json = False) -> None:
         }
         for entry in found
     ]
-    flat = [{**row, "user": row["user"]["user_name"]} for row in rows]  # type: ignore[index]
+    flat = [{**row, "user": row["user"]["user_name"]} for row in rows]
     columns = {"user": "User", "link": "Link", "since": "Since", "reason": "Why", "what_to_do": "What to do"}
     show(rows, as_json=json, human=table(flat, columns, empty="Everybody active is linked: Okta reaches them all."))
 

@@ -32,6 +32,7 @@ def serve(
     workers: Annotated[int, typer.Option(help="Web processes; more than one wants PostgreSQL.", min=1, max=64)] = 1,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the jobs to `rollbook worker`.")] = False,
     inherited: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
+    json: Json = False,
 ) -> None:
     """Serve the SCIM door and the console, and run the job worker beside them."""
     configure()
@@ -43,7 +44,11 @@ def serve(
         sock = listen(Address(host, port))
     except OSError as error:
         sys.exit(f"rollbook: Port {port} on {host} cannot be used ({error.strerror}); choose another with --port.")
-    typer.echo(f"Rollbook listens on http://{host}:{sock.getsockname()[1]}", err=True)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
+    if json:
+        show({"address": address}, as_json=True, human=line(address))
+    else:
+        typer.echo(f"Rollbook listens on {address}", err=True)
     with opened() as installation:
         if workers == 1:
             serve_(installation, sock, with_worker=not no_worker)
@@ -54,14 +59,17 @@ def serve(
 
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when nothing is due.")] = False,
+    json: Json = False,
 ) -> None:
     """Run a job worker alone."""
     configure()
     with opened() as installation:
         try:
-            asyncio.run(jobs.run(installation.database, once=once))
+            done = asyncio.run(jobs.run(installation.database, once=once))
         except KeyboardInterrupt:
             typer.echo("The worker stopped.", err=True)
+        else:
+            show({"tasks": done}, as_json=json, human=line(f"{done} tasks were run; nothing is due any more."))
 
 
 def migrate(json: Json = False) -> None:

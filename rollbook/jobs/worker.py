@@ -25,8 +25,9 @@ POLL_SECONDS = 1.0
 log = structlog.get_logger()
 
 
-async def run(database: Database, *, once: bool = False) -> None:
-    """Works until cancelled; with `once`, until nothing is due."""
+async def run(database: Database, *, once: bool = False) -> int:
+    """Works until cancelled; with `once`, until nothing is due. Returns how many tasks were run."""
+    done = 0
     heartbeat = Heartbeat(database)
     # A day back: what fell due while no worker ran is done now, and doing it twice does no harm.
     last = clock.now() - timedelta(days=1)
@@ -37,29 +38,31 @@ async def run(database: Database, *, once: bool = False) -> None:
             await schedule.queue_due(database, last=last, now=now)
             last = now
             worked = await work_once(database)
+            done += worked
         except (Unavailable, Collision) as error:
             log.warning("the worker waits for the database", kind=type(error).__name__)
-            worked = False
+            worked = 0
         if not worked:
             if once:
-                return
+                return done
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def work_once(database: Database) -> bool:
-    """One task of each company that has due work, in random order: no company waits behind another's thousand."""
+async def work_once(database: Database) -> int:
+    """One task of each company that has due work, in random order: no company waits behind another's thousand.
+
+    Returns how many tasks were run.
+    """
     now = clock.now()
     due = await database.read(lambda tx: queue.companies_with_due(tx, now))
     random.shuffle(due)
-    for company_id in due:
-        await _work_for(database, company_id)
-    return bool(due)
+    return sum([await _work_for(database, company_id) for company_id in due])
 
 
-async def _work_for(database: Database, company_id: str) -> None:
+async def _work_for(database: Database, company_id: str) -> bool:
     task = await database.write(lambda tx: queue.claim(tx, company_id, now=clock.now()))
     if task is None:
-        return
+        return False
     try:
         await TASKS[task.name](database, task)
     except Exception as error:  # noqa: BLE001 - one broken task must not end the others; its kind is kept and shown
@@ -68,3 +71,4 @@ async def _work_for(database: Database, company_id: str) -> None:
         await database.write(lambda tx: queue.postpone(tx, task, kind, now=clock.now()))
     else:
         await database.write(lambda tx: queue.finish(tx, task, now=clock.now()))
+    return True
