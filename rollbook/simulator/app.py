@@ -120,7 +120,7 @@ class ProvisioningApp:
 
     def unassign(self, user: OktaUser) -> Assignment:
         """Takes the app away. Sends nothing for an assignment without an id: the account stays active."""
-        self.assignments[user.id] = replace(self.assignments[user.id], assigned=False)
+        self.assignments[user.id] = replace(self._assignment(user), assigned=False)
         return self._change(user, "deactivate", self._archive)
 
     def deactivate(self, user: OktaUser) -> Assignment:
@@ -144,6 +144,13 @@ class ProvisioningApp:
             "reactivate": self._match_or_create,
         }
         return self._act(task.act, user, steps[task.act])
+
+    def id_of(self, user: OktaUser) -> str:
+        """The server's id of somebody, as Okta remembers it; raises ProvisioningError without one."""
+        given = self._assignment(user).external_id
+        if given is None:
+            raise ProvisioningError(f"No id is known of {user.login}.")
+        return given
 
     # The requests.
 
@@ -185,7 +192,7 @@ class ProvisioningApp:
 
     def _write_profile(self, user: OktaUser, active: bool = True) -> Assignment:
         assignment = self.assignments[user.id]
-        path = user_path(assignment.external_id)
+        path = user_path(self.id_of(user))
         body = merged(
             user,
             self.wire.ask("GET", path),
@@ -200,7 +207,7 @@ class ProvisioningApp:
         if self.kind == "wizard":
             return self._write_profile(user, active=False)
         assignment = self.assignments[user.id]
-        self.wire.ask("PATCH", user_path(assignment.external_id), body=status_change(False))
+        self.wire.ask("PATCH", user_path(self.id_of(user)), body=status_change(False))
         return replace(assignment, user=user)
 
     def _change(self, user: OktaUser, act: Act, run: Callable[[OktaUser], Assignment]) -> Assignment:
@@ -210,8 +217,12 @@ class ProvisioningApp:
         return self._act(act, user, run)
 
     def _remember(self, user: OktaUser) -> Assignment:
-        self.assignments[user.id] = replace(self.assignments[user.id], user=user)
+        self.assignments[user.id] = replace(self._assignment(user), user=user)
         return self.assignments[user.id]
+
+    def _assignment(self, user: OktaUser) -> Assignment:
+        """What Okta remembers; somebody who was never assigned is without an id, so nothing will be sent."""
+        return self.assignments.get(user.id, Assignment(user, assigned=False))
 
     def _act(self, act: Act, user: OktaUser, run: Callable[[OktaUser], Assignment]) -> Assignment:
         try:
@@ -225,10 +236,8 @@ class ProvisioningApp:
         return assignment
 
 
-def user_path(external_id: str | None) -> str:
-    """The path of a user; raises ProvisioningError without an id."""
-    if not external_id:
-        raise ProvisioningError("No id is known: *Provision User* comes first.")
+def user_path(external_id: str) -> str:
+    """The path of a user, below the base URL."""
     return "/Users/" + quote(external_id, safe="")
 
 

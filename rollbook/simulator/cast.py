@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollbook.simulator.app import ProvisioningApp, user_path
+from rollbook.simulator.app import ProvisioningApp, Task, user_path
 from rollbook.simulator.bodies import JSON
-from rollbook.simulator.checks import UnmetError, expect
+from rollbook.simulator.checks import Found, UnmetError, expect
 from rollbook.simulator.lifecycle import expect_synchronized
 from rollbook.simulator.people import Assignment, OktaUser, staff
 from rollbook.simulator.stage import Stage
@@ -53,10 +53,10 @@ class Play:
     catalogue: ProvisioningApp
     hires: list[OktaUser] = field(default_factory=lambda: staff(HIRES, seed=1))
     tick: Tick = lambda: None
-    links: dict[str, str] = field(default_factory=dict)
-    ids: dict[str, str] = field(default_factory=dict)
-    keys: dict[str, JSON] = field(default_factory=dict)
-    archived: dict[str, JSON] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=Found)
+    ids: dict[str, str] = field(default_factory=Found)
+    keys: dict[str, JSON] = field(default_factory=Found)
+    archived: dict[str, JSON] = field(default_factory=Found)
     log: list[JSON] = field(default_factory=list)
 
     def ask(self, *arguments: str) -> Any:
@@ -64,7 +64,7 @@ class Play:
 
     def users(self, company: str = "acme", *options: str) -> dict[str, JSON]:
         """`rollbook user list` by user name."""
-        return {user["user_name"]: user for user in self.ask("user", "list", company, *options)}
+        return Found((user["user_name"], user) for user in self.ask("user", "list", company, *options))
 
     def user(self, who: str, company: str = "acme") -> JSON:
         """`rollbook user show`."""
@@ -75,7 +75,7 @@ class Play:
 
     def held(self, user: OktaUser) -> JSON:
         """What the SCIM door says about somebody assigned through the wizard app."""
-        return self.wizard.wire.ask("GET", user_path(self.wizard.assignments[user.id].external_id))
+        return self.wizard.wire.ask("GET", user_path(self.wizard.id_of(user)))
 
     def issue_key(self, company: str, label: str) -> str:
         """A new SCIM key; remembered by its label."""
@@ -104,3 +104,15 @@ def expect_fields(user: JSON, **wanted: Any) -> None:
     for name, value in wanted.items():
         held = user.get(name)
         expect(held == value, f"{name} of {user.get('user_name')} is {held!r}, expected {value!r}.")
+
+
+def first_assignment(app: ProvisioningApp) -> Assignment:
+    for assignment in app.assignments.values():
+        return assignment
+    raise UnmetError("Nobody is assigned to the app.")
+
+
+def newest_task(app: ProvisioningApp) -> Task:
+    if not app.tasks:
+        raise UnmetError("There is no task.")
+    return app.tasks[-1]

@@ -27,6 +27,13 @@ class UnmetError(Exception):
     """A step found something other than it expects; the text says what it found."""
 
 
+class Found(dict[str, Any]):
+    """A dict whose missing entry is a finding (UnmetError) instead of a programming error."""
+
+    def __missing__(self, name: str) -> Any:
+        raise UnmetError(f"{name} is missing: an earlier step failed, or the answer lacks it.")
+
+
 def expect(holds: bool, otherwise: str) -> None:
     """Raises UnmetError with the sentence unless the condition holds."""
     if not holds:

@@ -23,10 +23,7 @@ class Life:
 
     @property
     def id(self) -> str:
-        given = self.app.assignments[self.user.id].external_id
-        if given is None:
-            raise UnmetError("There is no user to look at: the creation failed.")
-        return given
+        return self.app.id_of(self.user)
 
     def read(self) -> JSON:
         return self.app.wire.ask("GET", user_path(self.id))

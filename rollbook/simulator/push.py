@@ -34,7 +34,7 @@ class Push:
         return list(range(0, len(self.people), share))
 
     def held(self, user: OktaUser) -> JSON:
-        return self.app.wire.ask("GET", user_path(self.app.assignments[user.id].external_id))
+        return self.app.wire.ask("GET", user_path(self.app.id_of(user)))
 
 
 def push(run: Push, *, leave_behind: bool = False) -> Iterator[Step]:
@@ -113,7 +113,7 @@ def _rename(run: Push) -> str:
     places = run.some(9)
     for place in places:
         user = run.people[place]
-        before = run.app.assignments[user.id].external_id
+        before = run.app.id_of(user)
         for login in (f"new.{user.login}", user.login):  # and back, so that the next run finds them
             user = _put(run, place, replace(user, login=login))
             expect_values(run.held(user), {"userName": login, "id": before})
@@ -133,7 +133,7 @@ def _return(run: Push) -> str:
     places = run.some(4)
     for place in places:
         user = run.people[place]
-        before = run.app.assignments[user.id].external_id
+        before = run.app.id_of(user)
         after = expect_synchronized(run.app, run.app.reactivate(user))
         run.people[place] = after.user
         expect(after.external_id == before, f"The id changed from {before} to {after.external_id}.")

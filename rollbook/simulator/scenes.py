@@ -12,6 +12,7 @@ from rollbook.simulator.bodies import ENTERPRISE
 from rollbook.simulator.browser import use_link
 from rollbook.simulator.cast import ADA, CLEO, LEO, MONA, Play, expect_fields, through
 from rollbook.simulator.checks import (
+    Found,
     Step,
     UnmetError,
     expect,
@@ -197,7 +198,7 @@ def _arrived(demo: Play) -> str:
         expect(user.login in users, f"{user.login} is missing.")
         expect_fields(
             users[user.login],
-            id=demo.wizard.assignments[user.id].external_id,
+            id=demo.wizard.id_of(user),
             role="learner",
             link="linked",
             external_id=user.id,
@@ -247,10 +248,8 @@ def _clear(demo: Play) -> str:
 
 
 def _changed(demo: Play) -> str:
-    users = {user["id"]: user for user in demo.users().values()}
-    named, moved, mailed, renamed, cleared = (
-        users[demo.wizard.assignments[user.id].external_id or ""] for user in demo.hires[:5]
-    )
+    users = Found((user["id"], user) for user in demo.users().values())
+    named, moved, mailed, renamed, cleared = (users[demo.wizard.id_of(user)] for user in demo.hires[:5])
     expect_fields(named, job_title="Principal", family_name="Castro-Quist", manager_name="Mona Manager")
     expect_fields(moved, location="Tallinn", business_unit="Field Service")
     expect_fields(mailed, email=demo.hires[2].email, user_name=demo.hires[2].login)

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx2
 
-from rollbook.simulator.checks import UnmetError
+from rollbook.simulator.checks import Found, UnmetError
 from rollbook.simulator.mail_sink import MailSink
 
 HOST = "127.0.0.1"
@@ -72,7 +72,7 @@ class Stage:
         if done.returncode != 0:
             raise UnmetError(f"rollbook {name}: {_last_line(done.stderr)}")
         try:
-            return json.loads(done.stdout)
+            return json.loads(done.stdout, object_hook=Found)
         except json.JSONDecodeError as error:
             raise UnmetError(f"rollbook {name} wrote no JSON: {error}.") from error
 
