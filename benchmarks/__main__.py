@@ -1,0 +1,47 @@
+"""`python -m benchmarks`: measures, prints, writes RESULTS.md. Ends with 0 whatever the numbers are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from benchmarks import cores as cores_
+from benchmarks import measure, profiling, report
+from benchmarks.load import WrongAnswer
+from benchmarks.servers import NAMES, NotStarted
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5, help="length of one server's turn in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default=",".join(NAMES), help=f"some of {', '.join(NAMES)}, separated by commas")
+    parser.add_argument("--no-write", action="store_true", help="leave RESULTS.md as it is")
+    parser.add_argument("--profile", choices=("sqlite", "postgres"), help="profile this server instead of measuring")
+    arguments = parser.parse_args()
+    names = [name.strip() for name in arguments.only.split(",")]
+    if not set(names) <= set(NAMES):
+        parser.error(f"--only takes {', '.join(NAMES)}")
+    cores = cores_.choose()
+    console = Console()
+    if not cores.pinned:
+        console.print("[yellow]Processes cannot be pinned to two cores here: the numbers will be worth less.[/yellow]")
+    try:
+        if arguments.profile:
+            profiling.profile(arguments.profile, cores, seconds=arguments.seconds)
+            return
+        seconds, rounds = arguments.seconds, arguments.rounds
+        measured = measure.run(names, cores, seconds=seconds, rounds=rounds)
+    except (NotStarted, WrongAnswer) as error:
+        sys.exit(f"benchmarks: {error}")
+    report.show(measured, cores, seconds=seconds, rounds=rounds, console=console)
+    if not arguments.no_write:
+        report.write(measured, cores, seconds=seconds, rounds=rounds)
+        console.print(f"Written to {report.RESULTS.name}.")
+
+
+if __name__ == "__main__":
+    main()
