@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -65,7 +66,7 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._scim.key_use.keep_flushing())]
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._scim.key_use.keep_flushing())]
         if self._with_worker:
             tasks.append(asyncio.create_task(worker.run(self._installation.database)))
         try:
