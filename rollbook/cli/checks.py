@@ -6,17 +6,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from rollbook import doctor as doctor_
 from rollbook.cli.output import Json, show
 from rollbook.errors import InvalidValue
-from rollbook.simulator.checks import Step
-from rollbook.simulator.story import acceptance
+
+if TYPE_CHECKING:
+    from rollbook.simulator.checks import Step
 
 scim = typer.Typer(help="Checks of a SCIM address.", no_args_is_help=True)
 
@@ -31,7 +31,10 @@ def add_to(app: typer.Typer) -> None:
 
 def doctor(json: Json = False) -> None:
     """Check this installation: each finding with a verdict and the fix. Exits with 1 where there is a problem."""
-    findings = doctor_.examine()
+    # Imported here, as is the simulator below: the other commands start the sooner for it.
+    from rollbook.doctor import examine
+
+    findings = examine()
 
     def human(console: Console) -> None:
         for finding in findings:
@@ -79,6 +82,8 @@ def check(
 
 
 def _steps(url: str, user: str, key: str) -> Iterator[Step]:
+    from rollbook.simulator.story import acceptance
+
     try:
         yield from acceptance(url, user, key)
     except ValueError as error:

@@ -14,9 +14,6 @@ from rollbook.cli.output import Json, line, opened, show
 from rollbook.database import schema
 from rollbook.jobs import worker as jobs
 from rollbook.logs import configure
-from rollbook.supervisor import supervise
-from rollbook.web import Address, listen
-from rollbook.web import serve as serve_
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,6 +32,11 @@ def serve(
     json: Json = False,
 ) -> None:
     """Serve the SCIM door and the console, and run the job worker beside them."""
+    # Imported here, as the other commands would wait half a second for a web server they do not start.
+    from rollbook.supervisor import supervise
+    from rollbook.web import Address, listen
+    from rollbook.web import serve as serve_
+
     configure()
     if inherited is not None:
         with opened() as installation:
