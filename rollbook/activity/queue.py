@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
@@ -49,13 +49,15 @@ class GivenUp:
 
 # The dialect's insert compiles for SQLite as well: both know ON CONFLICT DO NOTHING.
 _INSERT = insert(tasks).on_conflict_do_nothing()
-_COMPANIES_WITH_DUE = (
-    select(tasks.c.company_id)
-    .where(tasks.c.state.in_(["due", "running"]), tasks.c.due_at <= bindparam("now"))
-    .distinct()
-)
-_OPEN = tasks.c.state.in_(["due", "running"])
+# Written out, so that both databases see that the partial index on open tasks holds the answer.
+_OPEN = text("tasks.state IN ('due', 'running')")
+_COMPANIES_WITH_DUE = select(tasks.c.company_id).where(_OPEN, tasks.c.due_at <= bindparam("now")).distinct()
 _BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN)
+_OPEN_SINCE = select(func.min(tasks.c.created_at)).where(
+    tasks.c.company_id == bindparam("company"),
+    _OPEN,
+    tasks.c.name == bindparam("task"),
+)
 _NEXT = (
     select(tasks.c.id, tasks.c.name, tasks.c.payload, tasks.c.attempts, tasks.c.generation)
     .where(tasks.c.company_id == bindparam("company"), _OPEN, tasks.c.due_at <= bindparam("now"))
@@ -69,7 +71,7 @@ _BY_GENERATION = (
         tasks.c.company_id == bindparam("company"),
         tasks.c.id == bindparam("task"),
         tasks.c.generation == bindparam("held"),
-        tasks.c.state.in_(["due", "running"]),
+        _OPEN,
     )
     .returning(tasks.c.id)
 )
@@ -111,15 +113,15 @@ def enqueue(
 
 def companies_with_due(tx: Tx, now: datetime) -> list[str]:
     """The companies that have work now: the one question that goes across companies."""
-    return [row[0] for row in tx.search(_COMPANIES_WITH_DUE.params(now=clock.text(now)))]
+    return [row[0] for row in tx.all(_COMPANIES_WITH_DUE, {"now": clock.text(now)})]
 
 
 def claim(tx: Tx, company_id: str, *, now: datetime) -> Task | None:
     """Takes the task of a company that has been due longest, or None; a lease that ran out is due again."""
-    row = tx.search(_NEXT.params(company=company_id, now=clock.text(now)))
-    if not row:
+    row = tx.one(_NEXT, {"company": company_id, "now": clock.text(now)})
+    if row is None:
         return None
-    task_id, name, payload, attempts, generation = row[0]
+    task_id, name, payload, attempts, generation = row
     until = clock.later(now, seconds=LEASE_SECONDS)
     values = {
         "state": "running",
@@ -169,8 +171,14 @@ def given_up(tx: Tx, company_id: str) -> list[GivenUp]:
 
 def backlog(tx: Tx) -> tuple[int, str | None]:
     """How many tasks are open in all, and since when the oldest is due."""
-    count, oldest = tx.search(_BACKLOG)[0]
+    count, oldest = tx.all(_BACKLOG)[0]
     return count, oldest
+
+
+def open_since(tx: Tx, company_id: str, name: str) -> str | None:
+    """Since when a task of this name waits or runs in a company; None where none does."""
+    row = tx.one(_OPEN_SINCE, {"company": company_id, "task": name})
+    return row[0] if row else None
 
 
 def prune(tx: Tx, company_id: str, *, ended_before: str, limit: int = 500) -> int:
