@@ -95,9 +95,10 @@ def search(
     user_id: str | None = None,
     refused: bool = False,
     before: str | None = None,
+    after: str | None = None,
     limit: int = 100,
 ) -> list[Entry]:
-    """Entries newest first; `before` is the id of the last entry of the page before this one."""
+    """Entries newest first: the newest, those next older than the entry `before`, or next newer than `after`."""
     query = select(*_COLUMNS).where(provisioning_log.c.company_id == company_id)
     if user_id is not None:
         query = query.where(provisioning_log.c.user_id == user_id)
@@ -105,6 +106,9 @@ def search(
         query = query.where(provisioning_log.c.decision == "refused")
     if before is not None:
         query = query.where(provisioning_log.c.id < before)
+    if after is not None:
+        query = query.where(provisioning_log.c.id > after).order_by(provisioning_log.c.id).limit(limit)
+        return [_entry(row) for row in reversed(tx.search(query))]
     return [_entry(row) for row in tx.search(query.order_by(provisioning_log.c.id.desc()).limit(limit))]
 
 

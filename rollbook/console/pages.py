@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
+from rollbook.console import alarms, home, provisioning, rendering, returners, sign_in
+from rollbook.console.visit import Visit, Work, endpoint
+from rollbook.errors import NotFound
 from rollbook.installation import Installation
 
 
 def routes(installation: Installation) -> list[BaseRoute]:
-    """The console's routes over an opened installation."""
-    return []
+    """The console's routes over an opened installation; the last one answers every GET that nobody else did."""
+
+    def get(path: str, work: Work) -> Route:
+        return Route(path, endpoint(installation, work), methods=["GET"])
+
+    def post(path: str, work: Work) -> Route:
+        return Route(path, endpoint(installation, work), methods=["POST"])
+
+    return [
+        get("/", home.show),
+        get("/sign-in/{token}", sign_in.show),
+        post("/sign-in/{token}", sign_in.use),
+        post("/sign-out", home.sign_out),
+        get("/provisioning", provisioning.show),
+        get("/provisioning/alarms/{alarm:uuid}/{action}", alarms.ask),
+        post("/provisioning/alarms/{alarm:uuid}/{action}", alarms.settle),
+        get("/provisioning/returners/{old:uuid}/{new:uuid}", returners.ask),
+        post("/provisioning/returners/{old:uuid}/{new:uuid}", returners.join),
+        Route("/static/{address}", _static, methods=["GET"]),
+        get("/{path:path}", _nothing),
+    ]
+
+
+async def _static(request: Request) -> Response:
+    found = rendering.static_file(request.path_params["address"])
+    return found or rendering.page("refused.html", status=404, title="There is nothing here", text=_NOTHING)
+
+
+async def _nothing(_: Visit) -> Response:
+    raise NotFound(_NOTHING)
+
+
+_NOTHING = "There is no page at this address. Rollbook's first page leads on."

@@ -1,0 +1,53 @@
+"""How the console says instants (in UTC), ages and long values. The log has its own words in log_lines.py."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rollbook import clock
+
+SHORT = 80
+
+_STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (31, "day"))
+
+
+def at(stamp: str) -> str:
+    """`24 Nov 2026, 06:00:05 UTC`."""
+    moment = clock.moment(stamp)
+    return f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC"
+
+
+def on(stamp: str) -> str:
+    """`24 Nov 2026`."""
+    moment = clock.moment(stamp)
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def age(stamp: str, now: datetime) -> str:
+    """`3 minutes ago`, or `in 3 minutes`; beyond a month the date."""
+    seconds = (now - clock.moment(stamp)).total_seconds()
+    amount = abs(seconds)
+    if amount < 2:
+        return "just now"
+    for most, unit in _STEPS:
+        if amount < most:
+            count = int(amount)
+            words = f"{count} {unit}{'' if count == 1 else 's'}"
+            return f"{words} ago" if seconds > 0 else f"in {words}"
+        amount /= most
+    return f"on {on(stamp)}"
+
+
+def shorten(text: str, most: int = SHORT) -> str:
+    """The text, cut with an ellipsis where it is longer than `most` characters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 person`, `12 people`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def isolate(text: str) -> str:
+    """A name within a sentence: whatever direction it is written in, or pretends to, the sentence keeps its own."""
+    return f"\u2068{text}\u2069"
