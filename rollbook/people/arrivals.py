@@ -83,8 +83,12 @@ def arrive(
         if not _may_return(candidate, profile):
             raise _not_the_returner(candidate, profile)
         outcome = "refreshed" if active is False else "restored"
-    if profile.external_id is None:  # some mappings leave it out; what is recorded stays
-        profile = msgspec.structs.replace(profile, external_id=before.external_id)
+    # Some mappings leave the external id out, and most clients do not know the hire date: what is recorded stays.
+    profile = msgspec.structs.replace(
+        profile,
+        external_id=profile.external_id or before.external_id,
+        hire_date=profile.hire_date or before.hire_date,
+    )
     linked = identity_links.link(tx, before, external_id=profile.external_id, by_client=True, actor=actor, now=now)
     user = users.update(tx, linked, profile, active=active is not False, actor=actor, now=now)
     return Arrival(user, outcome, before)

@@ -34,10 +34,11 @@ def link(tx: Tx, user: User, *, external_id: str | None = None, by_client: bool,
     """Records that a client wrote to this user (`by_client`), or only which external id is theirs. Idempotent.
 
     Raises Conflict where the recorded external id is another one (the operator may correct it) or belongs to
-    somebody else, InvalidValue where there is nothing to record.
+    somebody else, and for a deleted user; InvalidValue where there is nothing to record.
     """
     if not by_client and not external_id:
         raise InvalidValue("Give the identity provider's id of the user, in Okta: 00u…", field="external_id")
+    users.refuse_deleted(user)
     values: dict[str, str | None] = {}
     if external_id and external_id != user.external_id:
         if user.external_id is not None and actor.kind != "operator":

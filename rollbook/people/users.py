@@ -178,10 +178,13 @@ def set_role(tx: Tx, user: User, role: Role, *, actor: Actor, now: datetime) -> 
 
 
 def set_field(tx: Tx, user: User, field: str, value: str | None, *, actor: Actor, now: datetime) -> User:
-    """Sets one field in Learning. Raises InvalidValue for a field that is not there, or not to be set by hand."""
+    """Sets one field in Learning. Raises InvalidValue for a field that is not there, or not to be set by hand, and
+    Conflict for a user who was deleted.
+    """
     if field not in profiles.TEXT_FIELDS or field == "external_id":
         settable = ", ".join(name for name in profiles.TEXT_FIELDS if name != "external_id")
         raise InvalidValue(f"{field!r} is no field that can be set; use one of {settable}.", field=field)
+    refuse_deleted(user)
     profile = msgspec.structs.replace(profile_of(user), **{field: value or None})
     for name in profiles.REQUIRED:
         profiles.check_field(name, getattr(profile, name) or "")
@@ -219,6 +222,16 @@ def free(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     freed = change(tx, user, _freed(user), kinds, actor=actor, now=now)
     alarms.resolve(tx, user.company_id, "privileged_deleted", user.id, actor=actor, now=now)
     return freed
+
+
+def refuse_deleted(user: User) -> None:
+    """Raises Conflict where the user was deleted: the record only remembers, and must hold no name."""
+    if user.deleted_at:
+        raise Conflict(
+            f"User {user.id} was deleted, and the record stays as it was. Write to the person's new record.",
+            field="deleted_at",
+            holder_id=user.id,
+        )
 
 
 _SHOWN = frozenset(profiles.TEXT_FIELDS) | {"role", "archived_at"}
