@@ -125,8 +125,7 @@ class SqliteEngine:
             # Nothing of this batch is durable, whatever its functions returned.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            refusal = Unavailable("The database did not take the write (busy or full); send the request again.")
-            outcomes = [(None, refusal)] * len(batch)
+            outcomes = [(None, _refusal()) for _ in batch]
         for (_, deliver), (result, error) in zip(batch, outcomes, strict=True):
             deliver(result, error)
 
@@ -141,6 +140,9 @@ class SqliteEngine:
         except sqlite3.IntegrityError as error:
             self._undo(connection, alone=alone)
             return None, Collision(error.sqlite_errorname)
+        except sqlite3.OperationalError:
+            self._undo(connection, alone=alone)
+            return None, _refusal()
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller who waits for it
             self._undo(connection, alone=alone)
             return None, error
@@ -156,3 +158,7 @@ class SqliteEngine:
         else:
             connection.execute("ROLLBACK TO one")
             connection.execute("RELEASE one")
+
+
+def _refusal() -> Unavailable:
+    return Unavailable("The database did not take the write (busy or full); send the request again.")
