@@ -1,0 +1,128 @@
+"""What the rows of a company must say together: every change of a person has its event and its line in the log, written
+in one transaction, and both explain the person's row. The checks return sentences; none means that all is well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table, select
+
+from rollbook.activity.log import Entry
+from rollbook.database import Tx
+from rollbook.database.tables import events, provisioning_log, users
+from rollbook.people import profiles
+
+Row = dict[str, Any]
+
+SHOWN = (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at")
+# What happens around a person without changing their record.
+BESIDE = frozenset({"SignInLinkIssued", "SignedIn", "AlarmResolved"})
+WITHOUT_CHANGE = frozenset({"refused", "unchanged"})
+
+
+def rows(tx: Tx, table: Table, company_id: str) -> list[Row]:
+    """Every row of a company, in the order of ids."""
+    query = select(table).where(table.c.company_id == company_id).order_by(table.c.id)
+    return [dict(zip(table.columns.keys(), row, strict=True)) for row in tx.search(query)]
+
+
+def contradictions(tx: Tx, company_id: str) -> list[str]:
+    """Where users, events and log of a company disagree."""
+    people = {row["id"]: row for row in rows(tx, users, company_id)}
+    told = [row for row in rows(tx, events, company_id) if row["kind"] not in BESIDE]
+    lines = rows(tx, provisioning_log, company_id)
+    return [
+        *_unlogged(told, lines, people),
+        *_unrecorded(told, lines),
+        *_wrong_versions(told, people),
+        *_unexplained(told, people),
+    ]
+
+
+def _unlogged(told: list[Row], lines: list[Row], people: dict[str, Row]) -> list[str]:
+    """Each request of a provisioning client has one line, and its events are about the line's person."""
+    found = []
+    by_request = Counter(line["request_id"] for line in lines)
+    found += [f"request {request} is logged {times} times" for request, times in by_request.items() if times > 1]
+    user_of = {line["request_id"]: line["user_id"] for line in lines}
+    for event in told:
+        if event["actor"].startswith("scim") and event["subject_id"] in people:
+            if event["request_id"] not in user_of:
+                found.append(f"{event['kind']} of {event['subject_id']} is not in the log")
+            elif user_of[event["request_id"]] != event["subject_id"]:
+                found.append(f"{event['kind']} of {event['subject_id']} is logged for somebody else")
+    return found
+
+
+def _unrecorded(told: list[Row], lines: list[Row]) -> list[str]:
+    """A line that tells of a change has its events, one that tells of none has none."""
+    by_request = Counter(event["request_id"] for event in told)
+    found = []
+    for line in lines:
+        changed = line["decision"] not in WITHOUT_CHANGE and line["changes"] != "{}"
+        if changed != (by_request[line["request_id"]] > 0):
+            found.append(f"{line['method']} {line['path']} ({line['decision']}) and its events disagree")
+    return found
+
+
+def _wrong_versions(told: list[Row], people: dict[str, Row]) -> list[str]:
+    """One version for each change of the row; a change of several kinds at once has several events."""
+    changes: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    for event in told:
+        if event["kind"] == "UserJoined" and "joined_from" in event["changes"]:
+            continue  # told of the record that goes on, whose row stays as it is
+        linked = event["kind"] == "UserLinked"
+        changes[event["subject_id"]].add((event["at"], event["request_id"], linked))
+    return [
+        f"user {user_id} has version {row['version']} after {len(changes[user_id])} changes"
+        for user_id, row in people.items()
+        if row["version"] != len(changes[user_id])
+    ]
+
+
+def _unexplained(told: list[Row], people: dict[str, Row]) -> list[str]:
+    found = []
+    states: dict[str, Row] = {user_id: dict.fromkeys(SHOWN) for user_id in people}
+    for event in told:
+        state = states.get(event["subject_id"])
+        if state is not None:
+            found += _step(state, msgspec.json.decode(event["changes"]), event["kind"])
+            if event["kind"] == "UserCreated":
+                state["link"] = people[event["subject_id"]]["link"]  # the event tells by its actor who linked
+            if event["kind"] in ("UserDeleted", "UserFreed") and people[event["subject_id"]]["external_id"] is None:
+                state["external_id"] = None  # given up with the names
+    for user_id, state in states.items():
+        row = people[user_id]
+        found += [
+            f"{name} of {user_id} is {row[name]!r}, its events say {state[name]!r}"
+            for name in SHOWN
+            if name != "link" and state[name] != row[name]
+        ]
+    return found
+
+
+def _step(state: Row, changes: dict[str, list[Any]], what: str) -> list[str]:
+    found = []
+    for name, (before, after) in changes.items():
+        if name in state:
+            if name != "link" and state[name] != before and what != "UserFreed":
+                found.append(f"{what}: {name} was {state[name]!r}, the event says {before!r}")
+            if what != "UserFreed":
+                state[name] = after
+    return found
+
+
+def replayed(entries: list[Entry]) -> dict[str, Row]:
+    """What the log alone, read from the oldest line to the newest, says of each person. Raises where a line begins
+    with another value than the line before it ended with."""
+    people: dict[str, Row] = {}
+    for entry in entries:
+        if entry.user_id is None or entry.decision in WITHOUT_CHANGE:
+            continue
+        state = people.setdefault(entry.user_id, dict.fromkeys(SHOWN))
+        broken = _step(state, entry.changes, f"{entry.method} {entry.path}")
+        assert not [line for line in broken if "link" not in line], broken
+    return people
