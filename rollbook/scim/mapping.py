@@ -5,7 +5,10 @@ What has no field of ours is kept as it was sent and given back unchanged. The s
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import msgspec
 
 from rollbook.people.attribute_mapping import EMAIL, ROWS
 from rollbook.people.profiles import Profile
@@ -17,6 +20,7 @@ from rollbook.scim.user_schema import ROLLBOOK_USER
 Resource = dict[str, Any]
 
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ][0-9:.,+Zz-]{1,30}")
 # What the record derives, or says itself; everything else of a resource is kept.
 _DERIVED = frozenset({"schemas", "id", "meta", "active", "emails", "displayName"})
 _TOP = {row.path[0]: row.field for row in ROWS if len(row.path) == 1}
@@ -66,18 +70,29 @@ def profile_of(resource: Resource) -> Profile:
         elif name == ENTERPRISE_USER:
             _read_enterprise(value, fields, kept)
         elif name == ROLLBOOK_USER:
-            fields["hire_date"] = value.get("hireDate")
+            _read_hire_date(value.get("hireDate"), fields, kept)
         elif name not in _DERIVED:
             kept[name] = value
-    if emails != [_plain_email(primary["value"])]:
-        kept["emails"] = emails
+    plain = [_plain_email(primary["value"])]
+    if emails != plain:  # kept as they will be shown, so that a client that writes them back changes nothing
+        shown = _emails(primary["value"], emails)
+        if shown != plain:
+            kept["emails"] = shown
     return Profile(**fields, kept=kept)
+
+
+def keeping_hire_date(profile: Profile, user: User) -> Profile:
+    """The profile with the user's hire date, as it was sent: for a client that does not know our extension."""
+    shown = user.kept_attributes.get(ROLLBOOK_USER)
+    kept = profile.kept if shown is None else profile.kept | {ROLLBOOK_USER: shown}
+    return msgspec.structs.replace(profile, hire_date=user.hire_date, kept=kept)
 
 
 def resource_of(user: User, base_url: str) -> Resource:
     """The user as SCIM shows it; what profile_of reads again gives the same profile."""
     kept = user.kept_attributes if user.kept != "{}" else {}
     kept_enterprise = kept.pop(ENTERPRISE_USER, None)
+    kept_rollbook = kept.pop(ROLLBOOK_USER, None)
     emails = _emails(user.email, kept.pop("emails", None))
     resource: Resource = {"schemas": [CORE_USER], "id": user.id}
     if user.external_id is not None:
@@ -103,7 +118,7 @@ def resource_of(user: User, base_url: str) -> Resource:
         resource[ENTERPRISE_USER] = enterprise
     if user.hire_date is not None:
         resource["schemas"].append(ROLLBOOK_USER)
-        resource[ROLLBOOK_USER] = {"hireDate": user.hire_date}
+        resource[ROLLBOOK_USER] = {"hireDate": _shown_hire_date(user.hire_date, kept_rollbook)}
     resource["meta"] = {
         "resourceType": "User",
         "created": user.created_at,
@@ -133,6 +148,20 @@ def _read_enterprise(value: dict[str, Any], fields: dict[str, Any], kept: dict[s
             rest[name] = part
     if rest:
         kept[ENTERPRISE_USER] = rest
+
+
+def _read_hire_date(text: str | None, fields: dict[str, Any], kept: dict[str, Any]) -> None:
+    """The field is a date; Okta's own dates are instants, whose text is kept so that it is given back as it came."""
+    if text is not None and _INSTANT.fullmatch(text):
+        kept[ROLLBOOK_USER] = {"hireDate": text}
+        text = text[:10]
+    fields["hire_date"] = text
+
+
+def _shown_hire_date(date: str, kept: dict[str, Any] | None) -> str:
+    """The text as sent while it still says this date; the date may have been changed in Learning since."""
+    text: str = kept["hireDate"] if kept else date
+    return text if text.startswith(date) else date
 
 
 def _write_enterprise(user: User, kept: dict[str, Any] | None) -> dict[str, Any]:
@@ -171,6 +200,8 @@ def _emails(address: str, kept: list[dict[str, Any]] | None) -> list[dict[str, A
     """The addresses as sent, the user's own first and primary; it may have been changed in Learning since."""
     if kept is None:
         return [_plain_email(address)]
-    chosen = _primary(kept)
+    chosen = _primary(kept) or {}
     others = [{**email, "primary": False} if email.get("primary") else email for email in kept if email is not chosen]
-    return [{**(chosen or {}), "value": address, "primary": True}, *others]
+    if chosen.get("value") != address:  # the label was that of another address
+        chosen = {name: value for name, value in chosen.items() if name != "display"}
+    return [{**chosen, "value": address, "primary": True}, *others]

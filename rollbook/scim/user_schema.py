@@ -130,7 +130,7 @@ ROLLBOOK = Schema(
     ROLLBOOK_USER,
     "LearningUser",
     "What Learning knows of a person beyond the standard schemas.",
-    (Attribute("hireDate", description="The first day at work, as YYYY-MM-DD."),),
+    (Attribute("hireDate", type="dateTime", description="The first day at work; YYYY-MM-DD is understood as well."),),
 )
 
 USER = ResourceType("User", "/Users", "The people of the company.", CORE, (ENTERPRISE, ROLLBOOK))

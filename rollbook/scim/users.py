@@ -119,7 +119,7 @@ async def replace(request: Request) -> Answer:
     def change(tx: Tx, before: User) -> tuple[Any, bool | None, tuple[str, ...]]:
         wanted = profile
         if ROLLBOOK_USER not in sent.resource and before.hire_date is not None:
-            wanted = record.with_fields(profile, hire_date=before.hire_date)
+            wanted = mapping.keeping_hire_date(profile, before)
         return wanted, sent.resource.get("active"), sent.ignored
 
     return await _write(request, projection, change)
@@ -225,7 +225,7 @@ def _id(request: Request) -> str:
 def _check_version(request: Request, user: User) -> None:
     """If-Match (RFC 7644 section 3.14); no client we know sends it, so it is never asked for."""
     if request.if_match is not None and not _names(request.if_match, mapping.version_of(user)):
-        raise errors.InvalidVers(
+        raise errors.ScimError(
             "The user was changed since this client read it; nothing was changed now. Read it again and repeat.",
             status=412,
         )

@@ -98,9 +98,9 @@ def holds(comparison: str, found: Any, wanted: Any) -> bool:
         case "is_a_number":
             return isinstance(found, int | float) and not isinstance(found, bool)
         case "not_empty":
-            return found not in (None, "", [], {}, False)
+            return bool(found not in (None, "", [], {}, False))
         case "equal":
-            return _as_text(found) == wanted
+            return bool(_as_text(found) == wanted)
         case "has_value" | "contains":
             return bool(wanted in found if isinstance(found, list) else wanted in _as_text(found))
     raise ValueError(f"the comparison {comparison} is not known")
