@@ -19,7 +19,7 @@ test: setup-dev ## Run the test suite, both databases and the browser included
 	@$(BIN)/python -m pytest -n $(XDIST) --dist loadgroup
 
 test-long: setup-dev ## Run the long tests with full numbers and print their table
-	@ROLLBOOK_LONG=1 $(BIN)/python -m pytest -m long --timeout 7200 --durations=20
+	@ROLLBOOK_LONG=1 $(BIN)/python -m pytest -n $(XDIST) --dist loadgroup --timeout 7200 -m long
 
 check: lint types layers test ## Format, lint, types, layer contracts, tests: what CI runs
 

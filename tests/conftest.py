@@ -19,7 +19,7 @@ from rollbook.installation import Installation, open_installation
 from rollbook.people import companies, keys
 from rollbook.people.companies import Company
 from tests import postgres
-from tests.servers import ThreadServer, environment
+from tests.servers import PLAIN, ThreadServer, environment
 
 T = TypeVar("T")
 
@@ -122,6 +122,7 @@ def tenant(house: House, server: ThreadServer) -> Iterator[Callable[[str], Tenan
             auth=(subdomain, text),
             headers={"Content-Type": "application/scim+json", "Accept": "application/scim+json"},
             timeout=30,
+            verify=PLAIN,
         )
         clients.append(client)
         return Tenant(company, text, key.id, client)
@@ -141,3 +142,20 @@ def acme(tenant: Callable[[str], Tenant]) -> Tenant:
 def umbra(tenant: Callable[[str], Tenant]) -> Tenant:
     """Otto's company, which must see nothing of acme."""
     return tenant("umbra")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The numbers that tests recorded with `record_property`, as one table."""
+    rows = [
+        (report.nodeid.partition("::")[2], name, value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        if report.when == "call"
+        for name, value in report.user_properties
+    ]
+    if not rows:
+        return
+    terminalreporter.section("what was measured")
+    width = max(len(test) for test, _, _ in rows)
+    for test, name, value in sorted(rows):
+        terminalreporter.write_line(f"{test:<{width}}  {name}: {value}")
