@@ -1,4 +1,4 @@
-"""Somebody with a browser who opens a one-time sign-in link and presses the button on it."""
+"""Somebody with a browser who opens a one-time sign-in link and presses the button on the page."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -10,36 +10,71 @@ from rollbook.simulator.checks import UnmetError
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """What came of a link: the page's status, the status after the button, whether a session was opened."""
+class Page:
+    """A page as it lies open in the browser; `action` is None where it has no form to send."""
 
-    opened: int
-    pressed: int | None
-    signed_in: bool
+    url: str
+    status: int
+    action: str | None
+    fields: dict[str, str]
+    keeps_referrer: bool
 
-
-def use_link(url: str, *, press: bool = True, forge: bool = False) -> Visit:
-    """Opens a sign-in link and, where the page has a form, submits it as a browser would.
-
-    Without `press` the page is only looked at. With `forge` the link is posted to even when its page shows
-    no form any more. Raises UnmetError when nobody answers.
-    """
-    try:
-        return _use(url, press, forge)
-    except httpx2.TransportError as error:
-        raise UnmetError(f"The sign-in page did not answer: {error}") from error
+    @property
+    def has_button(self) -> bool:
+        return self.status == 200 and self.action is not None
 
 
-def _use(url: str, press: bool, forge: bool) -> Visit:
-    with httpx2.Client(trust_env=False, follow_redirects=False, timeout=30) as client:
-        page = client.get(url)
-        form = _form(page.text) or ((url, {}) if forge else None)
-        if form is None or not press:
-            return Visit(page.status_code, None, False)
-        action, fields = form
-        headers = {"Origin": urljoin(url, "/").rstrip("/"), "Referer": url}
-        answer = client.post(urljoin(url, action), data=fields, headers=headers)
-        return Visit(page.status_code, answer.status_code, bool(client.cookies) and answer.status_code < 400)
+class Browser:
+    """One person's browser with its cookies. Every method raises UnmetError when nobody answers."""
+
+    def __init__(self) -> None:
+        self._client = httpx2.Client(trust_env=False, follow_redirects=False, timeout=30)
+
+    def open(self, url: str) -> Page:
+        """Looks at a page and keeps it open."""
+        answer = self._ask("GET", url)
+        forms = _Forms()
+        forms.feed(answer.text)
+        keeps = answer.headers.get("referrer-policy") != "no-referrer"
+        return Page(url, answer.status_code, forms.action, forms.fields, keeps)
+
+    def press(self, page: Page) -> int:
+        """Sends the form of a page opened before, however long ago; gives the status of the answer.
+
+        Raises UnmetError where the page has none.
+        """
+        if page.action is None:
+            raise UnmetError(f"The page has no button to press; it was answered {page.status}.")
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        if page.keeps_referrer:
+            headers |= {"Origin": urljoin(page.url, "/").rstrip("/"), "Referer": page.url}
+        else:
+            headers |= {"Origin": "null"}  # what browsers send from a page with Referrer-Policy: no-referrer
+        return self._ask("POST", urljoin(page.url, page.action), page.fields, headers).status_code
+
+    def sees(self, url: str, words: str) -> bool:
+        """Whether the page, behind at most a few redirects, is there and shows the words."""
+        for _ in range(5):
+            answer = self._ask("GET", url)
+            if not answer.is_redirect:
+                return answer.status_code == 200 and words in answer.text
+            url = urljoin(url, answer.headers.get("location", ""))
+        raise UnmetError(f"{url} leads from page to page without end.")
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        fields: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx2.Response:
+        try:
+            return self._client.request(method, url, data=fields, headers=headers)
+        except httpx2.TransportError as error:
+            raise UnmetError(f"The page did not answer: {error}") from error
 
 
 @dataclass
@@ -63,9 +98,3 @@ class _Forms(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self.inside = False
-
-
-def _form(page: str) -> tuple[str, dict[str, str]] | None:
-    forms = _Forms()
-    forms.feed(page)
-    return None if forms.action is None else (forms.action, forms.fields)

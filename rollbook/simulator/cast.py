@@ -6,6 +6,7 @@ from typing import Any
 
 from rollbook.simulator.app import ProvisioningApp, Task, user_path
 from rollbook.simulator.bodies import JSON
+from rollbook.simulator.browser import Browser, Page
 from rollbook.simulator.checks import Found, UnmetError, expect
 from rollbook.simulator.lifecycle import expect_synchronized
 from rollbook.simulator.people import Assignment, OktaUser, staff
@@ -45,7 +46,8 @@ class Play:
 
     `wizard` and `catalogue` are the two apps of acme once they exist; `links` holds sign-in links by e-mail,
     `ids` the ids that Rollbook gave to people made in Learning, `archived` the leavers by user name as the
-    command line showed them, `log` the provisioning log of acme once it was asked for.
+    command line showed them, `log` the provisioning log of acme once it was asked for. `leo` is Leo's browser
+    and `leos_page` the sign-in page that lies open in it when he is archived.
     """
 
     stage: Stage
@@ -58,6 +60,8 @@ class Play:
     keys: dict[str, JSON] = field(default_factory=Found)
     archived: dict[str, JSON] = field(default_factory=Found)
     log: list[JSON] = field(default_factory=list)
+    leo: Browser = field(default_factory=Browser)
+    leos_page: Page | None = None
 
     def ask(self, *arguments: str) -> Any:
         return self.stage.command(*arguments)
@@ -92,6 +96,7 @@ class Play:
     def close(self) -> None:
         for wire in self.wires():
             wire.close()
+        self.leo.close()
 
 
 def through(app: ProvisioningApp, assignment: Assignment) -> Assignment:

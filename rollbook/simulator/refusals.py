@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rollbook.simulator.app import ProvisioningApp, user_path
 from rollbook.simulator.bodies import creation, status_change
-from rollbook.simulator.browser import use_link
+from rollbook.simulator.browser import Browser
 from rollbook.simulator.cast import MONA, OTTO, Play, first_assignment, newest_task, through
 from rollbook.simulator.checks import Step, expect, expect_error, expect_object, expect_values, play
 from rollbook.simulator.people import OktaUser
@@ -47,7 +47,7 @@ def sealed(demo: Play, umbra: ProvisioningApp) -> Iterator[Step]:
 
 
 def log(demo: Play) -> Iterator[Step]:
-    yield play("Every write", "the provisioning log holds each one we sent", lambda: _every_write(demo))
+    yield play("Every write", "the provisioning log holds each one we sent, no other", lambda: _every_write(demo))
     yield play("Decisions", "and says what was decided", lambda: _decisions(demo))
     yield play("Refusals", "rollbook log --refused holds the refused ones only", lambda: _refused(demo))
     yield play("No secrets", "neither keys nor passwords are in it", lambda: _no_secrets(demo))
@@ -117,11 +117,18 @@ def _umbra(demo: Play, umbra: ProvisioningApp) -> str:
 
 
 def _otto(demo: Play) -> str:
-    first = use_link(demo.links[OTTO])
-    expect(first.signed_in, f"He is not signed in: page {first.opened}, button {first.pressed}.")
-    second = use_link(demo.links[OTTO], forge=True)
-    expect(not second.signed_in, "The link worked a second time.")
-    return f"signed in, the second time refused with {second.pressed}"
+    his, somebody_elses = Browser(), Browser()
+    try:
+        page, copy = his.open(demo.links[OTTO]), somebody_elses.open(demo.links[OTTO])
+        pressed = his.press(page)
+        expect(his.sees(demo.stage.base_url, "Otto"), f"He is not signed in: answered {pressed}.")
+        refused = somebody_elses.press(copy)
+        expect(400 <= refused < 500, f"The second use was answered {refused}.")
+        expect(not somebody_elses.sees(demo.stage.base_url, "Otto"), "The link worked a second time.")
+    finally:
+        his.close()
+        somebody_elses.close()
+    return f"signed in; the same page in another browser is refused with {refused}"
 
 
 def _its_list(demo: Play, umbra: ProvisioningApp) -> str:
@@ -174,10 +181,10 @@ def _every_write(demo: Play) -> str:
         if exchange.method in WRITES and exchange.status != 401
     )
     demo.log = demo.ask("log", "acme", "--limit", "10000")
-    logged = Counter((entry["method"], entry["status"]) for entry in demo.log)
-    for (method, status), count in sorted(sent.items()):
-        held = logged[method, status]
-        expect(held >= count, f"{count} times {method} answered {status} were sent, {held} are logged.")
+    logged = Counter((entry["method"], entry["status"]) for entry in demo.log if entry["method"] in WRITES)
+    for method, status in sorted(sent | logged):
+        count, held = sent[method, status], logged[method, status]
+        expect(held == count, f"{count} times {method} answered {status} were sent, {held} are logged.")
     return ", ".join(f"{count} × {method} {status}" for (method, status), count in sorted(sent.items()))
 
 

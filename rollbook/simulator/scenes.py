@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rollbook.simulator.bodies import ENTERPRISE
-from rollbook.simulator.browser import use_link
+from rollbook.simulator.browser import Browser
 from rollbook.simulator.cast import ADA, CLEO, LEO, MONA, Play, expect_fields, through
 from rollbook.simulator.checks import (
     Found,
@@ -97,9 +97,15 @@ def invite_ada(demo: Play) -> str:
 def _ada(demo: Play) -> str:
     link = invite_ada(demo)
     expect(link.startswith(f"{demo.stage.base_url}/sign-in/"), "The link leads elsewhere.")
-    visit = use_link(link, press=False)
-    expect(visit.opened == 200, f"Her link answers {visit.opened}.")
-    return "her one-time link opens"
+    browser = Browser()
+    try:
+        page = browser.open(link)
+        expect(page.has_button, f"Her link shows no button; it answers {page.status}.")
+        pressed = browser.press(page)
+        expect(browser.sees(demo.stage.base_url, "Ada"), f"She is not signed in: answered {pressed}.")
+    finally:
+        browser.close()
+    return "she is in the console"
 
 
 def _sink(demo: Play) -> str:

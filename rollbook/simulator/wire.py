@@ -163,6 +163,8 @@ class Wire:
         return answer
 
     def _once(self, method: str, path: str, body: JSON | bytes | None, headers: Mapping[str, str]) -> Answer:
+        if not self.key:
+            raise ProvisioningError("No key has been entered.")
         content = body if isinstance(body, bytes | None) else json.dumps(body, ensure_ascii=False).encode()
         sent = {**HEADERS, "Authorization": self.authorization(), **headers}
         if method == "GET":
@@ -172,7 +174,7 @@ class Wire:
         try:
             response = self._client.request(method, self.base_url + path, content=content, headers=sent)
         except httpx2.RequestError as error:
-            reason = _why_silent(error, self.silence)
+            reason = str(self._without_key(_why_silent(error, self.silence)))
             self._record(method, path, None, shown, reason, start)
             raise ProvisioningError(reason) from error
         self._client.cookies.clear()  # Okta keeps no session
@@ -268,6 +270,8 @@ def _why_silent(error: httpx2.RequestError, silence: float) -> str:
         return f"Read timed out: no answer for {silence:g} seconds."
     if isinstance(error, httpx2.ConnectTimeout):
         return f"Connect timed out after {silence:g} seconds."
+    if isinstance(error, httpx2.LocalProtocolError):  # its text would repeat the header, key and all
+        return "Nothing was sent: the request holds what no header may hold."
     return f"No connection: {error}"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.simulator.browser import use_link
+from rollbook.simulator.browser import Browser
 from rollbook.simulator.checks import UnmetError
 from rollbook.simulator.demo import main
 from rollbook.simulator.mail_sink import Mail, MailSink
@@ -74,33 +74,73 @@ def test_the_sink_keeps_one_mail_a_recipient() -> None:
         sink.close()
 
 
-def test_pressing_the_button_submits_the_form_that_posts() -> None:
+def test_pressing_the_button_sends_the_form_that_posts() -> None:
     cookie = {"Set-Cookie": "session=s1; Path=/", "Location": "/"}
-    with scripted_server(Reply(200, PAGE, HTML), Reply(303, headers=cookie)) as script:
-        visit = use_link(f"{script.base_url}/sign-in/rb_link")
-    assert (visit.opened, visit.pressed, visit.signed_in) == (200, 303, True)
+    home = Reply(200, "<p>Hello Leo</p>", HTML)
+    with scripted_server(Reply(200, PAGE, HTML), Reply(303, headers=cookie), home) as script:
+        browser = Browser()
+        page = browser.open(f"{script.base_url}/sign-in/rb_link")
+        assert page.has_button
+        assert browser.press(page) == 303
+        assert browser.sees(script.base_url, "Leo")
     request = script.requests[1]
     assert (request.method, request.target, request.body) == ("POST", "/sign-in/rb_link", b"token=t1&go=1")
     assert request.header("Origin") == script.base_url.removesuffix("/scim/v2")
+    assert request.header("Sec-Fetch-Site") == "same-origin"
+    assert script.requests[2].header("Cookie") == "session=s1"
+
+
+def test_a_page_without_referrer_sends_a_null_origin_as_browsers_do() -> None:
+    private = HTML | {"Referrer-Policy": "no-referrer"}
+    with scripted_server(Reply(200, PAGE, private), Reply(303)) as script:
+        browser = Browser()
+        browser.press(browser.open(f"{script.base_url}/sign-in/rb_link"))
+    assert script.requests[1].header("Origin") == "null"
+    assert script.requests[1].header("Referer") is None
 
 
 def test_only_looking_presses_nothing() -> None:
     with scripted_server(Reply(200, PAGE, HTML)) as script:
-        visit = use_link(f"{script.base_url}/sign-in/rb_link", press=False)
-        assert len(script.requests) == 1
-    assert (visit.opened, visit.pressed, visit.signed_in) == (200, None, False)
+        Browser().open(f"{script.base_url}/sign-in/rb_link")
+        assert [request.method for request in script.requests] == ["GET"]
 
 
-def test_a_refused_link_is_no_session_even_when_posted_to() -> None:
-    refused = [Reply(410, "<p>Gone</p>", HTML), Reply(410, "<p>Gone</p>", {"Set-Cookie": "x=1"})]
-    with scripted_server(*refused) as script:
-        visit = use_link(f"{script.base_url}/sign-in/rb_link", forge=True)
-    assert (visit.opened, visit.pressed, visit.signed_in) == (410, 410, False)
-    assert [request.method for request in script.requests] == ["GET", "POST"]
+def test_a_page_kept_open_can_be_pressed_after_the_link_has_ended() -> None:
+    with scripted_server(Reply(200, PAGE, HTML), Reply(403, "<p>Useless</p>", HTML)) as script:
+        browser = Browser()
+        assert browser.press(browser.open(f"{script.base_url}/sign-in/rb_link")) == 403
+    assert script.requests[1].body == b"token=t1&go=1"
 
 
-def test_a_sign_in_page_that_does_not_answer_is_a_finding() -> None:
+def test_a_page_without_a_form_has_no_button() -> None:
+    with scripted_server(Reply(403, "<p>Useless</p>", HTML)) as script:
+        browser = Browser()
+        page = browser.open(script.base_url)
+        assert not page.has_button
+        with pytest.raises(UnmetError, match="no button to press; it was answered 403"):
+            browser.press(page)
+
+
+def test_words_on_a_refusal_are_not_seen() -> None:
+    moved = Reply(303, headers={"Location": "/provisioning"})
+    with scripted_server(moved, Reply(200, "Ada", HTML), Reply(403, "Ada", HTML)) as script:
+        browser = Browser()
+        assert browser.sees(script.base_url, "Ada")
+        assert not browser.sees(script.base_url, "Ada")
+        assert script.requests[1].target == "/provisioning"
+
+
+def test_redirects_without_end_are_a_finding() -> None:
+    with (
+        scripted_server(*[Reply(303, headers={"Location": "/"})] * 9) as script,
+        pytest.raises(UnmetError, match="without end"),
+    ):
+        Browser().sees(script.base_url, "Ada")
+    assert len(script.requests) == 5
+
+
+def test_a_page_that_does_not_answer_is_a_finding() -> None:
     with scripted_server() as script:
         address = script.base_url
     with pytest.raises(UnmetError, match="did not answer"):
-        use_link(address)
+        Browser().open(address)

@@ -195,6 +195,22 @@ def test_every_exchange_is_recorded_without_key_and_password() -> None:
     assert "a-key" not in repr(wire)
 
 
+def test_without_a_key_nothing_is_sent() -> None:
+    with scripted_server(Reply(200, EMPTY)) as server:
+        with pytest.raises(ProvisioningError, match="No key has been entered"):
+            wire_to(server.base_url, key="").ask("GET", "/Users")
+        assert server.requests == []
+
+
+def test_a_key_changed_into_nonsense_is_not_repeated_in_the_failure() -> None:
+    with scripted_server() as server:
+        wire = wire_to(server.base_url, scheme="raw")
+        wire.key = "secret\nkey"
+        with pytest.raises(ProvisioningError) as failure:
+            wire.ask("GET", "/Users")
+    assert "secret" not in failure.value.message + repr(wire.exchanges)
+
+
 def test_the_record_is_bounded() -> None:
     with scripted_server(*[Reply(204)] * 5) as server:
         wire = wire_to(server.base_url, remember=3)
