@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from sqlalchemy import bindparam, or_
+from sqlalchemy import bindparam
 
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
@@ -43,12 +43,11 @@ class Candidate:
 _WORDS = {"user_name": "userName", "external_id": "externalId", "email": "e-mail"}
 _CANDIDATES = (
     record.SELECT.where(
-        record.OF_COMPANY,
-        or_(
+        record.any_of(
             table.c.user_name_key == bindparam("user_name_key"),
             table.c.external_id == bindparam("external_id"),
             table.c.email_key == bindparam("email_key"),
-        ),
+        )
     )
     .order_by(table.c.id)
     .with_for_update()

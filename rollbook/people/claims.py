@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, or_
+from sqlalchemy import bindparam
 
 from rollbook.database import Tx
 from rollbook.database.tables import users
 from rollbook.errors import Conflict
 from rollbook.people.folding import fold
-from rollbook.people.record import OF_COMPANY, SELECT, User, display_name
+from rollbook.people.record import SELECT, User, any_of, display_name
 
 # Whoever has one of these names; NULL is compared with nothing, so what is not asked for is given as NULL.
 _HOLDERS = (
     SELECT.where(
-        OF_COMPANY,
-        or_(
+        any_of(
             users.c.user_name_key == bindparam("user_name_key"),
             users.c.external_id == bindparam("external_id"),
             users.c.email_claim == bindparam("email_claim"),
-        ),
+        )
     )
     .order_by(users.c.id)
     .with_for_update()

@@ -5,7 +5,7 @@ The link is found when it is asked for and never stored, so a manager who arrive
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, or_
+from sqlalchemy import bindparam
 
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
@@ -14,9 +14,8 @@ from rollbook.people.folding import fold
 from rollbook.people.record import User
 
 _NAMED = record.SELECT.where(
-    record.OF_COMPANY,
     table.c.deleted_at.is_(None),
-    or_(
+    record.any_of(
         table.c.id == bindparam("text"),
         table.c.external_id == bindparam("text"),
         table.c.user_name_key == bindparam("key"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from rollbook.database import Row
 from rollbook.database.tables import users
@@ -77,6 +77,14 @@ class User(msgspec.Struct, frozen=True):
 COLUMNS = tuple(users.c[name] for name in User.__struct_fields__)
 SELECT = select(*COLUMNS)
 OF_COMPANY = users.c.company_id == bindparam("company")
+
+
+def any_of(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whoever of the company meets one of the conditions, each of which an index answers.
+
+    The company stands in every branch: SQLite asks one index a branch only then, and otherwise walks everybody.
+    """
+    return or_(*(and_(OF_COMPANY, condition) for condition in conditions))
 
 
 def of_row(row: Row) -> User:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_
+from sqlalchemy import bindparam
 
 from rollbook.activity import events
 from rollbook.activity.events import Actor, Event
@@ -25,6 +25,12 @@ class Returner:
     new: User
 
 
+_LIVING = record.SELECT.where(
+    table.c.deleted_at.is_(None),
+    record.any_of(table.c.user_name_key == bindparam("user_name_key"), table.c.email_key == bindparam("email_key")),
+).order_by(table.c.id)
+
+
 def search(tx: Tx, company_id: str, *, limit: int = 100) -> list[Returner]:
     """Deleted users, newest first, whose former names somebody living has by now."""
     deleted = users.search(
@@ -40,14 +46,10 @@ def search(tx: Tx, company_id: str, *, limit: int = 100) -> list[Returner]:
     )
     pairs = []
     for old in deleted:
-        names = [
-            table.c.user_name_key == fold(old.user_name),
-            table.c.email_key == fold(old.email),
-        ]
-        living = record.SELECT.where(
-            table.c.company_id == company_id, table.c.deleted_at.is_(None), or_(*names)
-        ).order_by(table.c.id)
-        pairs += [Returner(old, new) for new in users.search(tx, living.limit(1))]
+        names = {"company": company_id, "user_name_key": fold(old.user_name), "email_key": fold(old.email)}
+        row = tx.one(_LIVING, names)
+        if row is not None:
+            pairs.append(Returner(old, record.of_row(row)))
     return pairs
 
 

@@ -1,0 +1,58 @@
+"""Look-ups by name must cost the same in a company of ten and of a million: an index answers each part of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Select
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from rollbook import settings
+from rollbook.database import schema
+from rollbook.database.statements import Compiler
+from rollbook.people import arrivals, claims, keys, managers, returners, search, users
+from tests.servers import environment
+
+LOOK_UPS = {
+    "the key of a request": keys._BY_PREFIX,
+    "a user by id": users._ONE,
+    "who a POST may be about": arrivals._CANDIDATES,
+    "who holds a name": claims._HOLDERS,
+    "who a manager's text names": managers._NAMED,
+    "who has a former name": returners._LIVING,
+    **{f"a user by {field}": statement for field, statement in search._BY_UNIQUE.items()},
+}
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
+    data_dir: Path = tmp_path_factory.mktemp("plans")
+    installed = settings.read(environment(data_dir))
+    schema.migrate(installed)
+    assert installed.sqlite_path is not None
+    return sqlite3.connect(installed.sqlite_path)
+
+
+@pytest.mark.parametrize("name", LOOK_UPS)
+def test_no_look_up_walks_everybody_of_a_company(name: str, connection: sqlite3.Connection) -> None:
+    plan = plan_of(connection, LOOK_UPS[name])
+
+    searches = [step for step in plan if step.startswith(("SEARCH", "SCAN"))]
+    assert searches
+    for step in searches:
+        assert step.startswith("SEARCH"), plan
+        assert "AND" in step or "companies" in step, plan
+
+
+def test_a_look_up_that_walks_everybody_is_told_from_one_that_does_not(connection: sqlite3.Connection) -> None:
+    walking = users.SELECT.where(users.OF_COMPANY)
+
+    assert not any("AND" in step for step in plan_of(connection, walking))
+
+
+def plan_of(connection: sqlite3.Connection, statement: Select[*tuple[object, ...]]) -> list[str]:
+    compiled = Compiler(SQLiteDialect_pysqlite(paramstyle="qmark")).kept(statement, {})
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled.text}", compiled.arguments({}))
+    return [row[3] for row in rows]
