@@ -163,7 +163,7 @@ def _matter(tx: Tx, company_id: str, alarm: Alarm) -> Matter:
     user_id = alarm.detail.get("user_id", alarm.subject_id)
     user = users.find(tx, company_id, user_id) if user_id != company_id else None
     actions = next((found for kind, found in ACTIONS.items() if kind == alarm.kind), ())
-    title, text = _WORDS[alarm.kind](alarm, user)
+    title, text = WORDS[alarm.kind](alarm, user)
     under_way = queue.open_since(tx, company_id, "restore_archived") if alarm.kind == "mass_archive" else None
     return Matter(alarm, title, text, actions, under_way)
 
@@ -209,7 +209,7 @@ def _last_admin(_: Alarm, user: User | None) -> tuple[str, str]:
     )
 
 
-_WORDS: dict[str, Callable[[Alarm, User | None], tuple[str, str]]] = {
+WORDS: dict[str, Callable[[Alarm, User | None], tuple[str, str]]] = {
     "mass_archive": _mass_archive,
     "address_held": _address_held,
     "privileged_deleted": _privileged_deleted,

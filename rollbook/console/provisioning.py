@@ -24,7 +24,7 @@ from rollbook.people.record import User
 from rollbook.people.search import Equals
 from rollbook.people.sign_in import SignedIn
 
-PER_PAGE = 25
+PER_PAGE = 20
 MOST_NOT_LINKED = 200
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
