@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from rollbook.errors import Misconfigured, Unavailable
 from rollbook.settings import Settings
+
+HERE = Path(__file__).parent
+# A migration's file begins with its revision. Read from the names, since every command asks for them and Alembic takes
+# longer to import than a command to run.
+REVISIONS = tuple(sorted(path.name[:4] for path in (HERE / "migrations").glob("[0-9]*.py")))
+NEWEST = REVISIONS[-1]
 
 _GUARD = 0x524F4C4C  # an advisory lock of PostgreSQL: "ROLL"
 
@@ -23,11 +25,9 @@ _GUARD = 0x524F4C4C  # an advisory lock of PostgreSQL: "ROLL"
 def migrate(settings: Settings) -> str:
     """Brings the database to the newest schema and returns its name; several machines may do so at once."""
     with _connected(settings) as connection, _one_at_a_time(settings, connection):
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        _upgrade(connection)
         connection.commit()
-        return _head()
+    return NEWEST
 
 
 def prepare(settings: Settings) -> None:
@@ -36,14 +36,14 @@ def prepare(settings: Settings) -> None:
     Raises Misconfigured naming the command where the schema is not the newest.
     """
     with _connected(settings) as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
+        present = _revision(connection)
         empty = present is None and not inspect(connection).get_table_names()
-    if present == _head():
+    if present == NEWEST:
         return
     if empty:
         migrate(settings)
         return
-    if present is not None and present not in {revision.revision for revision in _script().walk_revisions()}:
+    if present is not None and present not in REVISIONS:
         raise Misconfigured(
             f"The database has schema {present}, which this version of Rollbook does not know: it was written by "
             "a newer one. Install that version."
@@ -54,7 +54,7 @@ def prepare(settings: Settings) -> None:
 def is_newest(settings: Settings) -> bool:
     """Whether the schema is this version's; raises Unavailable where the database does not answer."""
     with _connected(settings) as connection:
-        return MigrationContext.configure(connection).get_current_revision() == _head()
+        return _revision(connection) == NEWEST
 
 
 def engine_for(settings: Settings) -> Engine:
@@ -95,20 +95,21 @@ def _one_at_a_time(settings: Settings, connection: Connection) -> Iterator[None]
         yield
 
 
-def _config() -> Config:
+def _revision(connection: Connection) -> str | None:
+    """The revision that the database says it has, or None."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
-    here = Path(__file__).parent
-    config.set_main_option("script_location", str(here / "alembic"))
-    config.set_main_option("version_locations", str(here / "migrations"))
+    config.set_main_option("script_location", str(HERE / "alembic"))
+    config.set_main_option("version_locations", str(HERE / "migrations"))
     config.set_main_option("path_separator", "os")
-    return config
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _head() -> str:
-    head = _script().get_current_head()
-    assert head is not None
-    return head
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
