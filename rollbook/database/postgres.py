@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors as pg
+from psycopg import pq
 from psycopg.types.string import TextLoader
 from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -77,9 +78,8 @@ class PostgresEngine:
                 if begin:
                     cursor.execute("COMMIT")
             return result
-        except BaseException:
-            if begin and not connection.closed and connection.info.transaction_status != 0:
-                connection.execute("ROLLBACK")
+        except BaseException as error:
+            _recover(connection, failed=isinstance(error, psycopg.Error))
             raise
 
     def _again(self, attempt: Callable[[Connection], T]) -> T:
@@ -99,6 +99,19 @@ class PostgresEngine:
                 # idempotent, so the client may send the same request again.
                 raise _unavailable() from None
         raise collision
+
+
+def _recover(connection: Connection, *, failed: bool) -> None:
+    """Makes a connection fit for its next user. What a failing pipeline skipped was never prepared, though psycopg
+    counts it as such: `rollback` forgets those names, and where there is nothing to roll back the connection goes.
+    """
+    if connection.closed:
+        return
+    status = connection.info.transaction_status
+    if status in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR):
+        connection.rollback()
+    elif failed or status != pq.TransactionStatus.IDLE:
+        connection.close()
 
 
 def _unavailable() -> Unavailable:
