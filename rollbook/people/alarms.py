@@ -48,6 +48,17 @@ _RAISE = _INSERT.on_conflict_do_update(
 _OPEN = select(*_COLUMNS).where(_OF_COMPANY, alarms.c.resolved_at.is_(None)).order_by(alarms.c.id.desc())
 _ONE = select(*_COLUMNS).where(_OF_COMPANY, alarms.c.id == bindparam("alarm"))
 _OPEN_ONE = select(*_COLUMNS).where(_OF_COMPANY, alarms.c.open_key == bindparam("key"))
+_LAST_SETTLED = (
+    select(*_COLUMNS)
+    .where(
+        _OF_COMPANY,
+        alarms.c.kind == bindparam("kind"),
+        alarms.c.subject_id == bindparam("subject"),
+        alarms.c.resolved_at.is_not(None),
+    )
+    .order_by(alarms.c.id.desc())
+    .limit(1)
+)
 _RESOLVE = update(alarms).where(_OF_COMPANY, alarms.c.open_key == bindparam("key"))
 
 
@@ -91,6 +102,12 @@ def open_ones(tx: Tx, company_id: str) -> list[Alarm]:
 def find_open(tx: Tx, company_id: str, kind: Kind, subject_id: str) -> Alarm | None:
     """The open alarm of a matter."""
     row = tx.one(_OPEN_ONE, {"company": company_id, "key": f"{kind}:{subject_id}"})
+    return _alarm(row) if row else None
+
+
+def last_settled(tx: Tx, company_id: str, kind: Kind, subject_id: str) -> Alarm | None:
+    """The newest alarm of a matter that somebody settled."""
+    row = tx.one(_LAST_SETTLED, {"company": company_id, "kind": kind, "subject": subject_id})
     return _alarm(row) if row else None
 
 

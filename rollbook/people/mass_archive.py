@@ -24,16 +24,19 @@ STEP = 50  # people restored in one write: provisioning waits for a write no lon
 
 
 def watch(tx: Tx, company_id: str, *, now: datetime) -> Alarm | None:
-    """Raises the alarm, or brings its count up to date, where provisioning archived too many within an hour."""
-    since = clock.later(now, hours=-1)
+    """Raises the alarm where provisioning archived too many within an hour; one that is open goes on for as long as
+    the next archive follows within an hour. Whom an alarm was about that is settled is not counted again.
+    """
+    hour_ago = clock.later(now, hours=-1)
     open_alarm = alarms.find_open(tx, company_id, "mass_archive", company_id)
-    if open_alarm is not None:
-        since = min(since, open_alarm.detail["since"])
-    count, first, last = tx.search(
-        select(func.count(), func.min(table.c.archived_at), func.max(table.c.archived_at)).where(
-            *_pushed(company_id, since)
-        )
-    )[0]
+    since = hour_ago
+    if open_alarm is not None and open_alarm.detail["until"] >= hour_ago:
+        since = open_alarm.detail["since"]
+    elif open_alarm is None:
+        settled = alarms.last_settled(tx, company_id, "mass_archive", company_id)
+        if settled is not None:
+            since = max(since, clock.later(clock.moment(settled.detail["until"]), seconds=1e-6))
+    count, first, last = _archived(tx, company_id, since)
     active = tx.search(
         select(func.count()).where(
             table.c.company_id == company_id, table.c.archived_at.is_(None), table.c.deleted_at.is_(None)
@@ -41,6 +44,8 @@ def watch(tx: Tx, company_id: str, *, now: datetime) -> Alarm | None:
     )[0][0]
     if count <= max(LEAST, SHARE * (active + count)):
         return open_alarm
+    if open_alarm is not None:
+        count, first, last = _archived(tx, company_id, open_alarm.detail["since"])
     detail = {"count": count, "of": active + count, "since": first, "until": last}
     alarms.sound(tx, company_id, "mass_archive", company_id, detail, now=now)
     return alarms.find_open(tx, company_id, "mass_archive", company_id)
@@ -84,6 +89,12 @@ def restore_some(
         except Conflict:
             skipped += 1
     return last, restored, skipped
+
+
+def _archived(tx: Tx, company_id: str, since: str) -> Any:
+    """(how many, the first instant, the last one) of those whom provisioning archived since an instant."""
+    columns = (func.count(), func.min(table.c.archived_at), func.max(table.c.archived_at))
+    return tx.search(select(*columns).where(*_pushed(company_id, since)))[0]
 
 
 def _pushed(company_id: str, since: str) -> tuple[Any, ...]:

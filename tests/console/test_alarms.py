@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 
+from rollbook import clock
 from rollbook.activity import events
 from rollbook.jobs import worker
 from rollbook.people import users
@@ -132,6 +135,26 @@ def test_leavers_who_were_meant_to_leave_stay_archived(house: House, acme: Tenan
     _work(house)
     assert list(open_alarms(house, acme.id)) == []
     assert not any(acme.scim.get(f"/Users/{user_id}").json()["active"] for user_id in left)
+
+
+def test_who_was_left_archived_is_not_counted_again(house: House, acme: Tenant, ada: Desk, left: list[str]) -> None:
+    path = f"/provisioning/alarms/{next(open_alarms(house, acme.id)).id}/leave"
+    assert ada.press(path, on=path).status_code == 303
+    leo = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
+    acme.scim.patch(f"/Users/{leo}", json=DEACTIVATE)
+    _work(house)
+    assert list(open_alarms(house, acme.id)) == []
+
+
+def test_a_leaver_of_the_next_day_does_not_join_an_open_alarm(
+    house: House, acme: Tenant, ada: Desk, left: list[str]
+) -> None:
+    before = next(open_alarms(house, acme.id))
+    leo = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
+    with time_machine.travel(clock.now() + timedelta(days=1)):
+        acme.scim.patch(f"/Users/{leo}", json=DEACTIVATE)
+        _work(house)
+    assert list(open_alarms(house, acme.id)) == [before]
 
 
 def test_what_is_settled_cannot_be_settled_again(house: House, acme: Tenant, ada: Desk) -> None:
