@@ -23,7 +23,7 @@ from typing import Any
 
 import httpx2
 import time_machine
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import FloatRect, sync_playwright
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +42,8 @@ from tests.servers import ThreadServer, environment  # noqa: E402
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 PUBLIC = "https://learning.acme.example"
-PICTURES = {"provisioning.png": (1280, 1720), "provisioning-390.png": (390, 1500)}
+# Width, and how many lines of the log are seen.
+PICTURES = {"provisioning.png": (1280, 6), "provisioning-390.png": (390, 2)}
 
 # Given and family name, Location, Business Unit, job title.
 HIRES = (
@@ -236,10 +237,13 @@ def take(link: str, directory: Path, *, dark: bool, whole: bool) -> None:
         page = browser.new_page(color_scheme="dark" if dark else "light")
         page.goto(link)
         page.get_by_role("button", name="Sign in").click()
-        for name, (width, height) in PICTURES.items():
-            page.set_viewport_size({"width": width, "height": height})
+        for name, (width, lines) in PICTURES.items():
+            page.set_viewport_size({"width": width, "height": 900})
             page.goto(f"{link.split('/sign-in/')[0]}/provisioning")
-            page.screenshot(path=directory / name, full_page=whole)
+            last = page.locator(".line").nth(lines - 1).bounding_box()
+            assert last is not None  # it is on the page, so it has a place
+            clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": int(last["y"] + last["height"])}
+            page.screenshot(path=directory / name, full_page=True, clip=None if whole else clip)
         browser.close()
 
 
