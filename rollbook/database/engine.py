@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,7 +62,9 @@ class Database:
                 future.set_exception(error)
 
         def deliver(result: Any, error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(settle, result, error)
+            # A loop that ended meanwhile has nobody waiting, and its error must not end the writer of all others.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, result, error)
 
         self.engine.submit(fn, deliver)
         return await future
