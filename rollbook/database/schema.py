@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from rollbook.errors import Misconfigured, Unavailable
 from rollbook.settings import Settings
@@ -23,10 +24,13 @@ _GUARD = 0x524F4C4C  # an advisory lock of PostgreSQL: "ROLL"
 
 
 def migrate(settings: Settings) -> str:
-    """Brings the database to the newest schema and returns its name; several machines may do so at once."""
+    """Brings the database to the newest schema and returns its name; several machines may do so at once.
+
+    All or nothing. Raises Misconfigured for the database of a newer version, Unavailable where a step failed.
+    """
     with _connected(settings) as connection, _one_at_a_time(settings, connection):
+        _refuse_newer(_revision(connection))
         _upgrade(connection)
-        connection.commit()
     return NEWEST
 
 
@@ -35,20 +39,18 @@ def prepare(settings: Settings) -> None:
 
     Raises Misconfigured naming the command where the schema is not the newest.
     """
-    with _connected(settings) as connection:
+    if is_newest(settings):
+        return
+    # Somebody else may be setting it up at this moment: what they have not finished is no older schema.
+    with _connected(settings) as connection, _one_at_a_time(settings, connection):
         present = _revision(connection)
-        empty = present is None and not inspect(connection).get_table_names()
-    if present == NEWEST:
-        return
-    if empty:
-        migrate(settings)
-        return
-    if present is not None and present not in REVISIONS:
-        raise Misconfigured(
-            f"The database has schema {present}, which this version of Rollbook does not know: it was written by "
-            "a newer one. Install that version."
-        )
-    raise Misconfigured("The database has an older schema; run: rollbook migrate")
+        if present == NEWEST:
+            return
+        if present is None and not inspect(connection).get_table_names():
+            _upgrade(connection)
+            return
+        _refuse_newer(present)
+        raise Misconfigured("The database has an older schema; run: rollbook migrate")
 
 
 def is_newest(settings: Settings) -> bool:
@@ -66,33 +68,52 @@ def engine_for(settings: Settings) -> Engine:
     assert path is not None
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 30})
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
+    event.listen(engine, "connect", _prepare_sqlite)
+    # By itself the driver begins no transaction before CREATE TABLE, and half a migration would stay.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager
 def _connected(settings: Settings) -> Iterator[Connection]:
     try:
-        with engine_for(settings).connect() as connection:
-            yield connection
+        connection = engine_for(settings).connect()
     except OperationalError:
         raise Unavailable("The database does not answer; check ROLLBOOK_DATABASE_URL and that it runs.") from None
+    with connection:
+        try:
+            yield connection
+        except DatabaseError as error:
+            connection.rollback()
+            raise Unavailable(f"The database refused a step, and its schema stays as it was: {error.orig}") from None
 
 
 @contextmanager
 def _one_at_a_time(settings: Settings, connection: Connection) -> Iterator[None]:
+    """A transaction on the connection that no other process has at the same time; committed unless it raises."""
     path = settings.sqlite_path
     if path is None:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _GUARD})
-        try:
+        with connection.begin():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _GUARD})
             yield
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _GUARD})
-            connection.commit()
         return
     with path.with_suffix(".migrating").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        yield
+        with connection.begin():
+            yield
+
+
+def _refuse_newer(present: str | None) -> None:
+    if present is not None and present not in REVISIONS:
+        raise Misconfigured(
+            f"The database has schema {present}, which this version of Rollbook does not know: it was written by "
+            "a newer one. Install that version."
+        )
 
 
 def _revision(connection: Connection) -> str | None:
