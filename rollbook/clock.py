@@ -22,9 +22,11 @@ def now() -> datetime:
 
 def text(moment: datetime) -> str:
     """`2026-11-24T06:00:00.000000Z`: 27 characters, UTC, sorts as it passes; `moment` must be aware."""
-    if moment.tzinfo is None:
-        raise ValueError("a naive datetime has no instant")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    if moment.tzinfo is not UTC:
+        if moment.tzinfo is None:
+            raise ValueError("a naive datetime has no instant")
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def moment(stamp: str) -> datetime:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.types import Scope
 
-from rollbook.settings import is_loopback
+from rollbook import settings
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -15,6 +16,9 @@ PLAIN_HTTP = (
     "Plain http is refused from here, since it shows the key to the network. Use the https:// address; behind a proxy, "
     "name the proxy in ROLLBOOK_TRUSTED_PROXIES."
 )
+
+
+is_loopback = lru_cache(maxsize=1024)(settings.is_loopback)  # the same few peers ask again and again
 
 
 def is_local(scope: Scope, proxies: Networks) -> bool:

@@ -63,14 +63,19 @@ def check_field(name: str, value: str | None) -> None:
         raise InvalidValue(
             f"{_words(name)} is {len(value):,} characters long; at most {LONGEST:,} can be kept.", field=name
         )
-    if _CONTROL.search(value):
-        raise InvalidValue(f"{_words(name)} holds a control character or line break; remove it.", field=name)
-    if name in ("user_name", "email") and _INVISIBLE.search(value):
-        raise InvalidValue(f"{_words(name)} holds an invisible character; type it again by hand.", field=name)
+    if not value.isprintable():
+        _refuse_hidden(name, value)
     if name == "email" and (len(value) > LONGEST_EMAIL or not _EMAIL.fullmatch(value.strip())):
         raise InvalidValue("The e-mail is no address of the form name@domain.", field=name)
     if name == "hire_date" and not _DATE.fullmatch(value):
         raise InvalidValue("The hire date must be written as YYYY-MM-DD.", field=name)
+
+
+def _refuse_hidden(name: str, value: str) -> None:
+    if _CONTROL.search(value):
+        raise InvalidValue(f"{_words(name)} holds a control character or line break; remove it.", field=name)
+    if name in ("user_name", "email") and _INVISIBLE.search(value):
+        raise InvalidValue(f"{_words(name)} holds an invisible character; type it again by hand.", field=name)
 
 
 def _words(name: str) -> str:

@@ -119,6 +119,8 @@ def differences(before: User | None, after: User) -> dict[str, list[Any]]:
         old, new = getattr(before, name, None), getattr(after, name)
         if old != new:
             changes[name] = [old, new]
+    if before is not None and before.kept == after.kept:
+        return changes
     kept_before = before.kept_attributes if before is not None else {}
     return changes | kept_changes(kept_before, after.kept_attributes)
 

@@ -123,12 +123,13 @@ def update(
     One row, one version more, and an event for each kind of change, all or nothing. Raises Conflict, InvalidValue.
     """
     kept_before = user.kept_attributes
-    values: dict[str, Any] = {
-        name: getattr(profile, name) for name in profiles.TEXT_FIELDS if getattr(profile, name) != getattr(user, name)
-    }
-    for name, value in values.items():
-        profiles.check_field(name, value)
-    changes = {name: [getattr(user, name), value] for name, value in values.items()}
+    values: dict[str, Any] = {}
+    changes: dict[str, list[Any]] = {}
+    for name in profiles.TEXT_FIELDS:
+        old, new = getattr(user, name), getattr(profile, name)
+        if new != old:
+            profiles.check_field(name, new)
+            values[name], changes[name] = new, [old, new]
     if profile.kept != kept_before:
         values["kept"] = _encode(profile.kept)
         changes |= kept_changes(kept_before, profile.kept)
