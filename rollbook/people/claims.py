@@ -9,7 +9,7 @@ from sqlalchemy import bindparam
 
 from rollbook.database import Tx
 from rollbook.database.tables import users
-from rollbook.errors import Conflict
+from rollbook.errors import Conflict, InvalidValue
 from rollbook.people.folding import fold
 from rollbook.people.record import SELECT, User, any_of, display_name
 
@@ -27,18 +27,33 @@ _HOLDERS = (
 )
 
 
+# Bytes of one name in an index. PostgreSQL takes 2,704 a row with the company's id, and compresses no random text.
+LONGEST_KEY = 2400
+
+_FIELDS = {"user_name_key": "user_name", "email_key": "email", "email_claim": "email", "name_key": "family_name"}
+_WORDS = {
+    "user_name": "user name",
+    "email": "e-mail",
+    "external_id": "external id",
+    "family_name": "given and family name",
+}
+
+
 def keys_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The folded keys of a whole record. Raises InvalidValue for a name that no index can hold."""
     email_key = fold(values["email"])
-    return {
+    keys = {
         "user_name_key": fold(values["user_name"]),
         "email_key": email_key,
         "email_claim": email_key if values["archived_at"] is None else None,
         "name_key": fold(display_name(values["given_name"], values["family_name"])),
     }
+    _refuse_long(keys)
+    return keys
 
 
 def changed_keys(user: User, after: User, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The folded keys that change with these values; keys given in them (freed ones) stand."""
+    """The folded keys that change with these values; keys given in them (freed ones) stand. Raises as `keys_of`."""
     keys: dict[str, Any] = {}
     if after.user_name != user.user_name:
         keys["user_name_key"] = fold(after.user_name)
@@ -50,7 +65,18 @@ def changed_keys(user: User, after: User, values: Mapping[str, Any]) -> dict[str
         keys["email_claim"] = None
     if after.given_name != user.given_name or after.family_name != user.family_name:
         keys["name_key"] = fold(after.display_name)
+    _refuse_long(keys)
     return {name: value for name, value in keys.items() if name not in values}
+
+
+def _refuse_long(keys: Mapping[str, str | None]) -> None:
+    for name, key in keys.items():
+        if key is not None and len(key) > LONGEST_KEY // 4 and (size := len(key.encode())) > LONGEST_KEY:
+            field = _FIELDS.get(name, name)
+            raise InvalidValue(
+                f"The {_WORDS[field]} takes {size:,} bytes, case set aside; at most {LONGEST_KEY:,} can be kept.",
+                field=field,
+            )
 
 
 def refuse_taken(
@@ -62,6 +88,7 @@ def refuse_taken(
     email_claim: str | None,
 ) -> None:
     """Raises Conflict where another user has one of these; a race is caught by the constraints and tried again."""
+    _refuse_long({"external_id": external_id})
     if user_name_key is None and external_id is None and email_claim is None:
         return
     parameters = {

@@ -5,7 +5,6 @@ What the methods do is in users.py and discovery.py; this module knows addresses
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import re
@@ -23,7 +22,7 @@ from rollbook.database import Collision, Database, Tx
 from rollbook.errors import Conflict, InvalidValue, NotFound, RollbookError, Unauthorized, Unavailable
 from rollbook.origin import PLAIN_HTTP, Networks, is_plain
 from rollbook.people.tokens import Pepper
-from rollbook.scim import discovery, users
+from rollbook.scim import bodies, discovery, users
 from rollbook.scim.exchange import Answer, Request, Service
 from rollbook.scim.key_use import KeyUse
 from rollbook.scim.metrics import observe
@@ -31,8 +30,7 @@ from rollbook.scim.protocol import body, errors
 from rollbook.scim.protocol.errors import ScimError
 from rollbook.scim.protocol.messages import list_response
 
-MAX_BODY = 1024 * 1024
-BODY_SECONDS = 15
+LONGEST_PATH = 400
 CONTENT_TYPE = b"application/scim+json"
 
 log = structlog.get_logger()
@@ -41,7 +39,6 @@ Handler = Callable[[Request], Awaitable[Answer]]
 
 _SLASHES = re.compile(r"/{2,}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_OFFERED_MEDIA = ("application/scim+json", "application/json")
 
 
 async def _list_groups(request: Request) -> Answer:
@@ -118,14 +115,16 @@ class ScimDoor:
         request: Request | None = None
         request_id = clock.new_id()
         try:
-            request, handler = self._request(scope, request_id)
-            if request.method in _WITH_BODY:
-                request.document = await self._document(scope, receive, request)
-            answer = await handler(request)
-            if request.holder is not None:
-                self.key_use.used(request.holder, request.key, request.now)
-        except (ScimError, RollbookError, Collision) as error:
-            answer = await self._refusal(request, error)
+            try:
+                request, handler = self._request(scope, request_id)
+                request.query = _query(scope["query_string"])
+                if request.method in _WITH_BODY:
+                    request.document = await self._document(scope, receive)
+                answer = await handler(request)
+                if request.holder is not None:
+                    self.key_use.used(request.holder, request.key, request.now)
+            except (ScimError, RollbookError, Collision) as error:
+                answer = await self._refusal(request, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, Okta gets SCIM JSON and we get its kind and place
             answer = _broken(error, request_id)
         await _send(send, answer, request_id)
@@ -142,9 +141,9 @@ class ScimDoor:
             Request(
                 service=self._service,
                 method=scope["method"],
-                path=path,
+                path=_legible(path),
                 resource_id=resource_id,
-                query=_query(scope["query_string"]),
+                query={},
                 if_match=_text(headers.get(b"if-match")),
                 if_none_match=_text(headers.get(b"if-none-match")),
                 key=key,
@@ -155,40 +154,36 @@ class ScimDoor:
             handler,
         )
 
-    async def _document(self, scope: Scope, receive: Receive, request: Request) -> dict[str, Any]:
-        """The decoded body. What is wrong with it is told only to whoever holds a key."""
-        try:
-            headers = {name: value for name, value in scope["headers"] if name in _HEADERS}
-            _refuse_media(headers)
-            return body.parse_object(await _read(receive, headers))
-        except ScimError:
-            await _admit(request)
-            raise
+    async def _document(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+        headers = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        return body.parse_object(await bodies.read(receive, headers))
 
     async def _refusal(self, request: Request | None, error: ScimError | RollbookError | Collision) -> Answer:
-        """Turns an error into its answer; the refusal of a write, and a filter not understood, is logged first."""
+        """Turns an error into its answer. What is wrong with a request is told only to whoever holds a key; the
+        refusal of a write, and a filter not understood, is logged first."""
         refusal = error if isinstance(error, ScimError) else _as_scim(error)
         if request is None:
             return _error(refusal)
         if refusal.status == 401:
             self.key_use.failed(request.subdomain, request.now)
             return _error(refusal)
-        logged = request.method != "GET" or refusal.scim_type == "invalidFilter"
-        if logged and refusal.status < 500:
-            if request.holder is None:
-                try:
-                    await _admit(request)
-                except Unauthorized as unauthorized:
-                    return await self._refusal(request, unauthorized)
-                except Unavailable:
-                    return _error(refusal)
+        if refusal.status >= 500:
+            return _error(refusal)
+        if request.holder is None:
+            try:
+                await _admit(request)
+            except (Unauthorized, Unavailable) as unknown:
+                answer = await self._refusal(request, unknown)
+                closing = tuple(header for header in _error(refusal).headers if header[0] == b"connection")
+                return Answer(answer.status, answer.body, answer.headers + closing)
+        if request.method != "GET" or refusal.scim_type == "invalidFilter":
             await self._log_refusal(request, refusal, error)
         return _error(refusal)
 
     async def _log_refusal(self, request: Request, refusal: ScimError, error: Exception) -> None:
         holder = request.holder
         assert holder is not None
-        user_id = request.resource_id or getattr(error, "holder_id", None)
+        user_id = request.user_id or getattr(error, "holder_id", None)
         entry = request.entry(refusal.status, "refused", user_id=user_id, hint=refusal.detail)
         try:
             await self._service.database.write(
@@ -212,16 +207,16 @@ _HEADERS = frozenset(
 
 def _route(method: str, path: str) -> tuple[Handler, str]:
     """The handler and the resource's id; slashes doubled or at the end do not matter."""
-    parts = path.split("/")[2:]  # "", "scim", …
-    if not parts or parts[0].lower() != "v2":
+    parts = path.split("/")  # "", "scim", "v2", …
+    if len(parts) < 3 or parts[1].lower() != "scim" or parts[2].lower() != "v2":
         raise errors.NotFound("SCIM is at /scim/v2. In Okta set the base URL to this server's address with /scim/v2.")
-    if len(parts) == 2 or len(parts) == 3:
-        name = _BY_FOLDED.get(parts[1].lower())
-        if name is not None and not (len(parts) == 3 and parts[2].lower() == ".search"):
-            methods = ROUTES[name][len(parts) - 2]
+    if len(parts) in (4, 5) and parts[-1].lower() != ".search":
+        name = _BY_FOLDED.get(parts[3].lower())
+        if name is not None:
+            methods = ROUTES[name][len(parts) - 4]
             handler = methods.get(method)
             if handler is not None:
-                return handler, parts[2] if len(parts) == 3 else ""
+                return handler, parts[4] if len(parts) == 5 else ""
             if methods:
                 raise errors.MethodNotAllowed(
                     f"{method[:20]} is not offered here; {', '.join(sorted(methods))} is.",
@@ -262,52 +257,15 @@ def _query(raw: bytes) -> dict[str, str]:
     return query
 
 
+def _legible(path: str) -> str:
+    """The path as the log can keep it: any text may be asked for, NUL characters included."""
+    if path.isprintable() and len(path) <= LONGEST_PATH:
+        return path
+    return path.encode("unicode_escape").decode()[:LONGEST_PATH]
+
+
 def _text(header: bytes | None) -> str | None:
     return header.decode("latin-1") if header is not None else None
-
-
-def _refuse_media(headers: dict[bytes, bytes]) -> None:
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if encoding not in (b"identity", b""):
-        raise errors.UnsupportedMediaType("Compressed bodies are not read; send it without Content-Encoding.")
-    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
-    if media and media not in _OFFERED_MEDIA:
-        raise errors.UnsupportedMediaType(f"The body must be {' or '.join(_OFFERED_MEDIA)}, not {media[:80]}.")
-
-
-async def _read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-    """The body, counted while it streams in: what a header says of its length is not believed."""
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > MAX_BODY:
-        raise _too_large()
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ScimError("The connection closed before the body was complete.", status=400)
-                part = message.get("body", b"")
-                size += len(part)
-                if size > MAX_BODY:
-                    raise _too_large()
-                parts.append(part)
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise ScimError(
-            f"The body did not arrive within {BODY_SECONDS} seconds; send the request again.",
-            status=408,
-            headers={"Connection": "close"},
-        ) from None
-
-
-def _too_large() -> ScimError:
-    return errors.PayloadTooLarge(
-        f"The body is larger than {MAX_BODY:,} bytes, and nothing was done. Send less at once.",
-        headers={"Connection": "close"},
-    )
 
 
 def _as_scim(error: RollbookError | Collision) -> ScimError:
@@ -352,11 +310,8 @@ def _broken(error: Exception, request_id: str) -> Answer:
 
 async def _send(send: Send, answer: Answer, request_id: str) -> None:
     content = body.dumps(answer.body) if answer.body is not None else b""
-    headers = [
-        (b"content-type", CONTENT_TYPE),
-        (b"content-length", str(len(content)).encode()),
-        (b"x-request-id", request_id.encode()),
-        *answer.headers,
-    ]
+    headers = [(b"content-type", CONTENT_TYPE), (b"x-request-id", request_id.encode()), *answer.headers]
+    if answer.body is not None:  # 204 and 304 have no length (RFC 9110 section 8.6)
+        headers.append((b"content-length", str(len(content)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -49,7 +49,7 @@ def _equals(field: str, node: Compare) -> Equals:
         if isinstance(value, str) and value.lower() in ("true", "false"):
             value = value.lower() == "true"
         if not isinstance(value, bool):
-            raise InvalidFilter(f"{node.path} is true or false, not {value!r}.")
+            raise InvalidFilter(f"{node.path} is true or false, not {value!r}; for example: active eq true")
         return Equals(field, value)
     if not isinstance(value, str) or "\x00" in value:
         raise InvalidFilter(f'{node.path} is compared with a text in double quotes; for example: {node.path} eq "…"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from rollbook.people import keys
 from rollbook.people.keys import Claim, Holder
 from rollbook.people.tokens import Pepper
 from rollbook.scim.key_use import KeyUse
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Request:
     now: datetime
     document: dict[str, Any] = field(default_factory=dict)
     holder: Holder | None = None
+
+    @property
+    def user_id(self) -> str | None:
+        """The id in the address, where it can be a user's; anything else never reaches the database."""
+        return self.resource_id if _ID.fullmatch(self.resource_id) else None
 
     def claim(self, tx: Tx) -> Claim:
         """Sends the look-up of the key; `admit` decides about it."""

@@ -39,8 +39,10 @@ class KeyUse:
         self._used[holder.company_id][holder.key_id] = (clock.text(now), digest)
 
     def failed(self, subdomain: str | None, now: datetime) -> None:
-        """Remembers a failed sign-in under the user name that was given."""
+        """Remembers a failed sign-in under the user name that was given, where that can be a company's."""
         name = (subdomain or "").strip().lower()
+        if not companies.SUBDOMAIN.fullmatch(name):
+            return
         if name in self._failed or len(self._failed) < MOST_NAMES:
             self._failed.setdefault(name, Counter())[clock.text(now)[:16]] += 1
 

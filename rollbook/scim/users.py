@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rollbook.activity import log
@@ -25,7 +24,6 @@ from rollbook.scim.user_schema import ROLLBOOK_USER, USER
 # Okta steps by 100 whatever it is told, so that is the least a page must be able to hold.
 DEFAULT_PAGE = 100
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 # Sent by Okta whether or not passwords are synchronized; never kept, so never named either.
 _PASSWORD = "password"  # noqa: S105 - the attribute's name
@@ -218,8 +216,8 @@ def _present(request: Request, user: User | None) -> User:
 
 
 def _id(request: Request) -> str:
-    """The id as asked, or nobody's: what is no id of ours never reaches the database."""
-    return request.resource_id if _ID.fullmatch(request.resource_id) else _NOBODY
+    """The id as asked, or nobody's."""
+    return request.user_id or _NOBODY
 
 
 def _check_version(request: Request, user: User) -> None:

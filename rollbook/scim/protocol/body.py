@@ -16,6 +16,7 @@ from rollbook.scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError
 MAX_DEPTH = 32
 
 _BOM = b"\xef\xbb\xbf"
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _HEAD = 65_536
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -99,9 +100,9 @@ def _check_head(head: bytes, max_depth: int) -> None:
 def _check_depth(outside: bytes, max_depth: int) -> None:
     """Takes innermost pairs away, one level a round: what is left after `max_depth` rounds lay deeper
     (or has no partner). Python never looks at single brackets, so a mebibyte takes milliseconds."""
-    brackets = outside.translate(None, _NOT_BRACKETS)
+    brackets = outside.translate(_ONE_KIND, _NOT_BRACKETS)  # that kinds match is for the decoder
     for _ in range(max_depth):
-        fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        fewer = brackets.replace(b"[]", b"")
         if not fewer:
             return
         if len(fewer) == len(brackets):

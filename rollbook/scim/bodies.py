@@ -1,0 +1,75 @@
+"""Receiving a request's body: its media type, its size counted while it streams, and a deadline.
+
+What the bytes say is for protocol/body.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Receive
+
+from rollbook.scim.protocol import errors
+from rollbook.scim.protocol.errors import ScimError
+
+MAX_BODY = 1024 * 1024
+BODY_SECONDS = 15
+# A body that turns out too large is received this much further and forgotten, so that a client that sends first
+# and reads then gets to read why; of one that goes on the connection is closed.
+LINGER = 7 * MAX_BODY
+
+_OFFERED_MEDIA = ("application/scim+json", "application/json")
+
+
+async def read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+    """The body as received; what a header says of its length is not believed.
+
+    Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY, 408 after BODY_SECONDS.
+    """
+    _refuse_media(headers)
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > MAX_BODY + LINGER:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ScimError("The connection closed before the body was complete.", status=400)
+                part = message.get("body", b"")
+                size += len(part)
+                if size <= MAX_BODY:
+                    parts.append(part)
+                else:
+                    parts.clear()
+                    if size > MAX_BODY + LINGER:
+                        raise _too_large()
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        raise ScimError(
+            f"The body did not arrive within {BODY_SECONDS} seconds; send the request again.",
+            status=408,
+            headers={"Connection": "close"},
+        ) from None
+    if size > MAX_BODY:
+        raise _too_large()
+    return b"".join(parts)
+
+
+def _refuse_media(headers: dict[bytes, bytes]) -> None:
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"identity", b""):
+        raise errors.UnsupportedMediaType("Compressed bodies are not read; send it without Content-Encoding.")
+    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+    if media and media not in _OFFERED_MEDIA:
+        raise errors.UnsupportedMediaType(f"The body must be {' or '.join(_OFFERED_MEDIA)}, not {media[:80]}.")
+
+
+def _too_large() -> ScimError:
+    return errors.PayloadTooLarge(
+        f"The body is larger than {MAX_BODY:,} bytes, and nothing was done. Send less at once.",
+        headers={"Connection": "close"},
+    )
