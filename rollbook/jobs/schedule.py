@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rollbook.activity import queue
 from rollbook.database import Database
@@ -16,7 +16,9 @@ def due_since(last: datetime, now: datetime) -> list[str]:
     names = []
     for name, hour in DAILY.items():
         slot = now.replace(hour=hour, minute=0, second=0, microsecond=0)
-        if last < slot <= now:
+        if slot > now:
+            slot -= timedelta(days=1)
+        if last < slot:
             names.append(name)
     return names
 

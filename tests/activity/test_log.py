@@ -1,0 +1,104 @@
+"""The provisioning log as it is stored: given back whole, searched, and forgotten after its time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, update
+
+from rollbook import clock
+from rollbook.activity import log
+from rollbook.activity.log import Entry
+from rollbook.database import Tx
+from rollbook.database.tables import provisioning_log
+from tests.conftest import House
+
+ENTRY = Entry(
+    method="PATCH",
+    path="/scim/v2/Users/leo",
+    status=200,
+    decision="updated",
+    request_id="request",
+    key_id="key",
+    user_id="leo",
+    changes={"location": ["Lyon", "Turin"]},
+    ignored=("nickname", "costCentre"),
+    hint=None,
+)
+
+
+_RENAME = update(provisioning_log).where(
+    provisioning_log.c.company_id == bindparam("company"), provisioning_log.c.id == bindparam("entry")
+)
+
+
+def write(house: House, company_id: str, *entries: Entry, at: datetime | None = None) -> None:
+    def work(tx: Tx) -> None:
+        for entry in entries:
+            log.write(tx, company_id, entry, now=at or clock.now())
+
+    house.write(work)
+
+
+def test_a_line_is_given_back_as_it_was_written(house: House, company_id: str) -> None:
+    write(house, company_id, ENTRY)
+    (found,) = house.read(lambda tx: log.search(tx, company_id))
+    assert replace(found, id="", at="") == ENTRY
+    assert house.read(lambda tx: log.last(tx, company_id)) == found
+
+
+def test_lines_come_newest_first_and_page_by_page(house: House, company_id: str) -> None:
+    write(house, company_id, *(replace(ENTRY, request_id=str(number)) for number in range(5)))
+    first = house.read(lambda tx: log.search(tx, company_id, limit=2))
+    second = house.read(lambda tx: log.search(tx, company_id, limit=2, before=first[-1].id))
+    newer = house.read(lambda tx: log.search(tx, company_id, limit=2, after=second[-1].id))
+    assert [entry.request_id for entry in (*first, *second)] == ["4", "3", "2", "1"]
+    assert [entry.request_id for entry in newer] == ["3", "2"]
+
+
+def test_lines_are_found_by_person_and_by_refusal(house: House, company_id: str) -> None:
+    refused = replace(ENTRY, user_id="mona", decision="refused", status=409, hint="The user name is taken.")
+    write(house, company_id, ENTRY, refused)
+    of_mona = house.read(lambda tx: log.search(tx, company_id, user_id="mona"))
+    refusals = house.read(lambda tx: log.search(tx, company_id, refused=True))
+    assert [entry.hint for entry in of_mona] == [entry.hint for entry in refusals] == ["The user name is taken."]
+
+
+def test_one_company_finds_nothing_of_another(house: House, company_id: str) -> None:
+    write(house, company_id, ENTRY)
+    assert house.read(lambda tx: log.search(tx, clock.new_id(), user_id="leo")) == []
+
+
+def test_a_line_is_forgotten_after_its_time_in_small_steps(house: House, company_id: str) -> None:
+    now = clock.now()
+    old_id = clock.first_id_at(now - timedelta(days=log.KEEP_DAYS, hours=1))
+    fresh = now - timedelta(days=log.KEEP_DAYS - 1)
+    for number in range(5):
+        write_with_id(house, company_id, f"{old_id[:-1]}{number}", now - timedelta(days=log.KEEP_DAYS, hours=1))
+    write_with_id(house, company_id, clock.first_id_at(fresh)[:-1] + "1", fresh)
+    write(house, company_id, ENTRY)
+    before = now - timedelta(days=log.KEEP_DAYS)
+    steps = []
+    while step := house.write(lambda tx: log.prune(tx, company_id, before=before, limit=2)):
+        steps.append(step)
+    assert steps == [2, 2, 1]
+    assert len(house.read(lambda tx: log.search(tx, company_id))) == 2
+
+
+def write_with_id(house: House, company_id: str, id_: str, at: datetime) -> None:
+    def work(tx: Tx) -> None:
+        log.write(tx, company_id, ENTRY, now=at)
+        written = log.last(tx, company_id)
+        assert written is not None
+        tx.run(_RENAME, {"company": company_id, "entry": written.id, "id": id_})
+
+    house.write(work)
+
+
+def test_a_person_s_values_are_forgotten_and_what_happened_stays(house: House, company_id: str) -> None:
+    write(house, company_id, ENTRY, replace(ENTRY, user_id="mona"))
+    house.write(lambda tx: log.forget_user(tx, company_id, "leo"))
+    of_mona, of_leo = house.read(lambda tx: log.search(tx, company_id))
+    assert (of_leo.changes, of_leo.decision, of_leo.ignored) == ({}, "updated", ENTRY.ignored)
+    assert of_mona.changes == ENTRY.changes
