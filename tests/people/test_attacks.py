@@ -88,7 +88,7 @@ DISGUISES = ("plainly", "another name as well", "archived by it and restored")
 
 
 @pytest.mark.parametrize(
-    ("way", "disguise", "role"), itertools.product(WAYS, DISGUISES, ("creator", "manager", "admin"))
+    ("way", "disguise", "role"), [*itertools.product(WAYS, DISGUISES, ("creator", "manager", "admin"))]
 )
 def test_a_stolen_key_leads_no_privileged_sign_in_to_an_address_of_its_own(
     acme: Tenant, house: House, way: str, disguise: str, role: Role
