@@ -54,5 +54,6 @@ def test_a_look_up_that_walks_everybody_is_told_from_one_that_does_not(connectio
 
 def plan_of(connection: sqlite3.Connection, statement: Select[*tuple[object, ...]]) -> list[str]:
     compiled = Compiler(SQLiteDialect_pysqlite(paramstyle="qmark")).kept(statement, {})
-    rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled.text}", compiled.arguments({}))
+    values = dict.fromkeys(statement.compile().params, "anything")
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {compiled.text}", compiled.arguments(values))
     return [row[3] for row in rows]
