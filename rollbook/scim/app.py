@@ -31,6 +31,7 @@ from rollbook.scim.protocol.errors import ScimError
 from rollbook.scim.protocol.messages import list_response
 
 LONGEST_PATH = 400
+LONGEST_HINT = 2000
 CONTENT_TYPE = b"application/scim+json"
 
 log = structlog.get_logger()
@@ -141,7 +142,7 @@ class ScimDoor:
             Request(
                 service=self._service,
                 method=scope["method"],
-                path=_legible(path),
+                path=_legible(path, LONGEST_PATH),
                 resource_id=resource_id,
                 query={},
                 if_match=_text(headers.get(b"if-match")),
@@ -184,7 +185,8 @@ class ScimDoor:
         holder = request.holder
         assert holder is not None
         user_id = request.user_id or getattr(error, "holder_id", None)
-        entry = request.entry(refusal.status, "refused", user_id=user_id, hint=refusal.detail)
+        hint = _legible(refusal.detail, LONGEST_HINT)
+        entry = request.entry(refusal.status, "refused", user_id=user_id, hint=hint)
         try:
             await self._service.database.write(
                 lambda tx: provisioning_log.write(tx, holder.company_id, entry, now=request.now)
@@ -257,11 +259,11 @@ def _query(raw: bytes) -> dict[str, str]:
     return query
 
 
-def _legible(path: str) -> str:
-    """The path as the log can keep it: any text may be asked for, NUL characters included."""
-    if path.isprintable() and len(path) <= LONGEST_PATH:
-        return path
-    return path.encode("unicode_escape").decode()[:LONGEST_PATH]
+def _legible(text: str, longest: int) -> str:
+    """The text as the log can keep it: any path may be asked for, and refusals quote it, NUL characters included."""
+    if text.isprintable() and len(text) <= longest:
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)[:longest]
 
 
 def _text(header: bytes | None) -> str | None:

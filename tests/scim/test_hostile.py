@@ -187,10 +187,10 @@ OPERATIONS = st.fixed_dictionaries(
 )
 MESSAGES = st.fixed_dictionaries({"Operations": st.lists(OPERATIONS, max_size=5)}) | VALUES
 
-QUICK = settings(
+NUMBERS = settings(
     max_examples=2000 if LONG else 60,
     deadline=None,
-    derandomize=not LONG,
+    derandomize=not LONG,  # the short run judges a change, the long one looks for news
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -199,7 +199,9 @@ def text(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-@QUICK
+@pytest.mark.long
+@pytest.mark.timeout(3600 if LONG else 300)
+@NUMBERS
 @given(document=RESOURCES)
 def test_any_resource_gets_an_answer_of_ours(document: Any, acme: Tenant) -> None:
     created = heard(acme.scim.post("/Users", content=text(document)))
@@ -212,7 +214,9 @@ def test_any_resource_gets_an_answer_of_ours(document: Any, acme: Tenant) -> Non
         assert heard(acme.scim.delete(f"/Users/{user_id}")).status == 204
 
 
-@QUICK
+@pytest.mark.long
+@pytest.mark.timeout(3600 if LONG else 300)
+@NUMBERS
 @given(message=MESSAGES)
 def test_any_patch_gets_an_answer_of_ours_and_is_idempotent_or_refused(message: Any, acme: Tenant) -> None:
     user_id = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
@@ -242,7 +246,9 @@ FILTERS = st.lists(
 ).map(" ".join)
 
 
-@QUICK
+@pytest.mark.long
+@pytest.mark.timeout(3600 if LONG else 300)
+@NUMBERS
 @given(query=st.lists(st.tuples(PARAMETERS, FILTERS | TEXTS | st.integers().map(str)), max_size=4))
 def test_any_query_gets_an_answer_of_ours(query: list[tuple[str, str]], acme: Tenant) -> None:
     parameters = urlencode([(name, value.encode("utf-8", "replace")) for name, value in query])
@@ -256,7 +262,9 @@ METHODS = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPT
 SEGMENTS = st.sampled_from(["Users", "Groups", "Schemas", "Me", "Bulk", ".search", "..", "", "v2", "%00", "%FF", "%2F"])
 
 
-@QUICK
+@pytest.mark.long
+@pytest.mark.timeout(3600 if LONG else 300)
+@NUMBERS
 @given(method=METHODS, segments=st.lists(SEGMENTS, max_size=4), raw=st.binary(max_size=24), body=st.binary(max_size=40))
 def test_any_address_and_any_bytes_get_an_answer_of_ours(
     method: str, segments: list[str], raw: bytes, body: bytes, acme: Tenant, server: ThreadServer

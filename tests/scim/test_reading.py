@@ -96,6 +96,10 @@ REFUSED = [
     'userName eq "\\ud800"',
     'eq "leo"',
     "userName",
+    "\x00",
+    'userName eq "\x00"',
+    'title\u202e eq "x"',
+    "userName eq \U0001f98a",
     "-- ' OR 1=1",
 ]
 
