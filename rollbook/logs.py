@@ -8,6 +8,15 @@ import sys
 import structlog
 
 
+def kind_and_place(error: BaseException) -> dict[str, str]:
+    """What may be logged of an exception: its kind and where it was raised; its text may hold a person's data."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown"
+    return {"kind": type(error).__name__, "place": place}
+
+
 def configure() -> None:
     """Sets up structlog, and keeps libraries to warnings without their arguments' values."""
     structlog.configure(

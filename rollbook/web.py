@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -26,9 +27,12 @@ from rollbook.errors import Unavailable
 from rollbook.http_protocol import RollbookProtocol
 from rollbook.installation import Installation
 from rollbook.jobs import heartbeat, worker
+from rollbook.logs import kind_and_place
 from rollbook.origin import is_local
 from rollbook.scim.app import ScimDoor
 from rollbook.supervisor import end_with_parent
+
+log = structlog.get_logger()
 
 DRAIN_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
@@ -44,7 +48,10 @@ class Application:
         self._scim = ScimDoor(
             installation.database, installation.pepper, base_url=settings.scim_base_url, proxies=settings.proxies
         )
-        self._rest = Starlette(routes=[*_operations(installation), *pages.routes(installation)])
+        self._rest = Starlette(
+            routes=[*_operations(installation), *pages.routes(installation)],
+            exception_handlers={Exception: _broken},
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -119,6 +126,13 @@ def serve(installation: Installation, sock: socket.socket, *, with_worker: bool,
     if supervised:
         end_with_parent(lambda: setattr(server, "should_exit", True))
     server.run(sockets=[sock])
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    """A page that failed says so and gives the number under which its cause is logged."""
+    request_id = clock.new_id()
+    log.error("a page broke", **kind_and_place(error), request_id=request_id)
+    return PlainTextResponse(f"This page failed. Tell the operator the request id {request_id}.\n", status_code=500)
 
 
 def _operations(installation: Installation) -> list[Route]:

@@ -20,6 +20,7 @@ from rollbook import clock
 from rollbook.activity import log as provisioning_log
 from rollbook.database import Collision, Database, Tx
 from rollbook.errors import Conflict, InvalidValue, NotFound, RollbookError, Unauthorized, Unavailable
+from rollbook.logs import kind_and_place
 from rollbook.origin import PLAIN_HTTP, Networks, is_plain
 from rollbook.people.tokens import Pepper
 from rollbook.scim import bodies, discovery, users
@@ -296,12 +297,7 @@ def _error(error: ScimError) -> Answer:
 
 
 def _broken(error: Exception, request_id: str) -> Answer:
-    """The kind of the exception and where it was raised are logged; its text may hold a person's data and is not."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown"
-    log.error("a request broke", kind=type(error).__name__, place=place, request_id=request_id)
+    log.error("a request broke", **kind_and_place(error), request_id=request_id)
     return _error(
         ScimError(
             f"Rollbook failed on this request and changed nothing. Tell its operator the request id {request_id}.",
