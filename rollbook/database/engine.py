@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rollbook.database.sqlite import SqliteEngine
+from rollbook.database.sqlite import SqliteEngine, make_file
 from rollbook.database.statements import Collision, Tx
 from rollbook.settings import Settings
 
@@ -84,5 +84,5 @@ def open_database(settings: Settings, *, connections: int = 12) -> Database:
         return Database(PostgresEngine(address, connections=connections), threads=connections)
     path = settings.sqlite_path
     assert path is not None
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_file(path)
     return Database(SqliteEngine(path), threads=4)

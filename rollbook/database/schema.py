@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from rollbook.database.sqlite import make_file
 from rollbook.errors import Misconfigured, Unavailable
 from rollbook.settings import Settings
 
@@ -66,7 +67,7 @@ def engine_for(settings: Settings) -> Engine:
         return create_engine(f"postgresql+psycopg://{address.partition('://')[2]}", poolclass=NullPool)
     path = settings.sqlite_path
     assert path is not None
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_file(path)
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 30})
     event.listen(engine, "connect", _prepare_sqlite)
     # By itself the driver begins no transaction before CREATE TABLE, and half a migration would stay.

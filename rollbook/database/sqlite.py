@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -21,6 +22,20 @@ Deliver = Callable[[Any, BaseException | None], None]
 # One fsync serves at most this many writes: a bound on what a single failing COMMIT takes with it.
 BATCH = 64
 BUSY_SECONDS = 5.0
+
+
+def make_file(path: Path) -> None:
+    """Makes directory and file for their owner alone, where they are missing: people's data are inside. Raises
+    Unavailable. SQLite gives its side files the mode of this one.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A file that is there is not even opened: closing it would drop the locks that SQLite holds in this process.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+    except OSError:
+        raise _cannot_open(path) from None
 
 
 class SqliteEngine:
@@ -90,9 +105,7 @@ class SqliteEngine:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -32000")
         except sqlite3.OperationalError:
-            raise Unavailable(
-                f"The database file {self.path} cannot be opened; check the directory's owner, mode and free space."
-            ) from None
+            raise _cannot_open(self.path) from None
         return connection
 
     def _write_waiting(self) -> None:
@@ -158,6 +171,10 @@ class SqliteEngine:
         else:
             connection.execute("ROLLBACK TO one")
             connection.execute("RELEASE one")
+
+
+def _cannot_open(path: Path) -> Unavailable:
+    return Unavailable(f"The database file {path} cannot be opened; check the directory's owner, mode and free space.")
 
 
 def _refusal() -> Unavailable:
