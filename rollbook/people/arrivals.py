@@ -64,7 +64,9 @@ def arrive(
     profiles.check(profile)
     candidates = _candidates(tx, company_id, profile)
     if not candidates:
-        user = users.create(tx, company_id, profile, active=active is not False, linked=True, actor=actor, now=now)
+        user = users.create(
+            tx, company_id, profile, active=active is not False, linked=True, vetted=True, actor=actor, now=now
+        )
         return Arrival(user, "created", None)
     if len(candidates) > 1:
         raise _ambiguous(candidates)

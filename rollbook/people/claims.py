@@ -48,7 +48,7 @@ def keys_of(values: Mapping[str, Any]) -> dict[str, Any]:
         "email_claim": email_key if values["archived_at"] is None else None,
         "name_key": fold(display_name(values["given_name"], values["family_name"])),
     }
-    _refuse_long(keys)
+    _refuse_long(keys | {"external_id": values["external_id"]})
     return keys
 
 

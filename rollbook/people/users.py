@@ -72,14 +72,17 @@ def create(
     role: Role = "learner",
     active: bool = True,
     linked: bool = False,
+    vetted: bool = False,
     actor: Actor,
     now: datetime,
 ) -> User:
     """A new user, silently. Raises Conflict naming the field and its holder, InvalidValue for what a field cannot hold.
 
-    `linked` says that a provisioning client created them.
+    `linked` says that a provisioning client created them, `vetted` that the caller has checked the profile and found
+    nobody with one of its names.
     """
-    profiles.check(profile)
+    if not vetted:
+        profiles.check(profile)
     at = clock.text(now)
     values: dict[str, Any] = {name: getattr(profile, name) for name in profiles.TEXT_FIELDS}
     values |= {
@@ -100,7 +103,8 @@ def create(
         "updated_at": at,
     }
     keys = claims.keys_of(values)
-    claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
+    if not vetted:
+        claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
     user = User(*(values[name] for name in User.__struct_fields__))
     tx.run(_INSERT, values | keys)
     changes = {name: [None, value] for name, value in values.items() if name in _SHOWN and value is not None}
