@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
 import hmac
 import uuid
 from collections.abc import Awaitable, Callable
@@ -41,7 +40,7 @@ class Credential:
 
     __slots__ = ("_secret", "_text", "company_id", "key_id", "prefix")
 
-    def __init__(self, header: bytes, secret: bytes) -> None:
+    def __init__(self, header: bytes, secret: hmac.HMAC) -> None:
         self._text = base64.b64decode(header[6:]).partition(b":")[2]
         _, _, company, prefix, _ = self._text.decode().split("_")
         self.company_id, self.prefix = str(uuid.UUID(hex=company)), prefix
@@ -53,8 +52,9 @@ class Credential:
 
     def check(self, answer: Rows) -> None:
         row = answer.fetchone()
-        digest = hmac.digest(self._secret, self._text, hashlib.sha256).hex()
-        if row is None or not hmac.compare_digest(digest, row[1]):
+        digest = self._secret.copy()
+        digest.update(self._text)
+        if row is None or not hmac.compare_digest(digest.hexdigest(), row[1]):
             raise Refused
         self.key_id = row[0]
 
@@ -64,7 +64,7 @@ class Floor:
 
     def __init__(self, installation: Settings) -> None:
         self._settings = installation
-        self._secret = settings.secret_of(installation)
+        self._secret = hmac.new(settings.secret_of(installation), digestmod="sha256")
         self._store: Store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,12 +130,10 @@ def _create(
     user_name, email, name = document["userName"], document["emails"][0]["value"], document["name"]
     user_name_key, email_key, external_id = user_name.lower(), email.lower(), document["externalId"]
     key = credential.ask(execute, sql)
-    candidates = execute(sql.candidates, (company_id, user_name_key, external_id, email_key))
+    names = (company_id, user_name_key, company_id, external_id, company_id, email_key)
+    candidates = execute(sql.candidates, names)
     credential.check(key)
     if candidates.fetchone() is not None:
-        raise Refused
-    holders = execute(sql.holders, (company_id, user_name_key, external_id, email_key))
-    if holders.fetchone() is not None:
         raise Refused
     enterprise = document[ENTERPRISE]
     kept = {name: document[name] for name in ("nickName", "userType", "phoneNumbers", "addresses")}
@@ -197,7 +195,7 @@ def _modify(
     active = document["Operations"][0]["value"]["active"]
     changes = _encode({"archived_at": [None, at]}).decode()
     if active:
-        holders = execute(sql.holders, (company_id, None, None, row[USER_NAME].lower()))
+        holders = execute(sql.holders, (company_id, None, company_id, None, company_id, row[USER_NAME].lower()))
         if holders.fetchone() is not None:
             raise Refused
         execute(sql.restore, (row[VERSION] + 1, at, company_id, user_id))

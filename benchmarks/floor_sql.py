@@ -10,10 +10,11 @@ from typing import Any, Protocol
 _USER = (
     "id, company_id, user_name, email, given_name, family_name, location, business_unit, department, job_title, "
     "manager_value, manager_name, locale, preferred_language, time_zone, hire_date, external_id, kept, role, link, "
-    "linked_at, confirmed_email, archived_at, archived_by, deleted_at, joined_into, version, created_at, updated_at"
+    "linked_at, confirmed_email, archived_at, archived_by, deleted_at, former_user_name, joined_into, version, "
+    "created_at, updated_at"
 )
 # Where the columns stand that the floor reads again.
-ID, USER_NAME, JOB_TITLE, ARCHIVED_AT, VERSION = 0, 2, 9, 22, 26
+ID, USER_NAME, JOB_TITLE, ARCHIVED_AT, VERSION = 0, 2, 9, 22, 27
 
 _CREATED = (
     "company_id, id, user_name, user_name_key, email, email_key, email_claim, given_name, family_name, name_key, "
@@ -64,10 +65,9 @@ def _insert(table: str, columns: str) -> str:
 
 
 def _among(last: str) -> str:
-    return (
-        f"SELECT {_USER} FROM users WHERE company_id = ? "  # noqa: S608
-        f"AND (user_name_key = ? OR external_id = ? OR {last} = ?) ORDER BY id"
-    )
+    # The company in each branch, as in Rollbook: otherwise SQLite walks everybody.
+    branches = " OR ".join(f"company_id = ? AND {name} = ?" for name in ("user_name_key", "external_id", last))
+    return f"SELECT {_USER} FROM users WHERE {branches} ORDER BY id"  # noqa: S608
 
 
 _ONE = f"SELECT {_USER} FROM users WHERE company_id = ? AND id = ?"  # noqa: S608

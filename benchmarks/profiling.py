@@ -8,6 +8,7 @@ from __future__ import annotations
 import cProfile
 import os
 import pstats
+import signal
 import sys
 import tempfile
 import threading
@@ -49,6 +50,8 @@ def _serve(path: Path) -> None:
         profiles.append(mine)
         mine.enable()
 
+    # uvicorn, once it has drained, hands the signal on to whoever had it before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     threading.setprofile(in_thread)
     profiles[0].enable()
     try:
