@@ -87,6 +87,13 @@ def house(installation: Installation) -> House:
     return House(installation)
 
 
+@pytest.fixture
+def company_id(house: House) -> str:
+    """A company of this test's own, for tests that need no server."""
+    subdomain = f"acme-{os.getpid()}-{next(_numbers)}"
+    return house.write(lambda tx: companies.create(tx, subdomain, "Acme", actor=OPERATOR, now=clock.now())).id
+
+
 @dataclass
 class Tenant:
     """A company with a SCIM key, and a client that speaks with it."""
