@@ -166,6 +166,25 @@ class LifeCycle(RuleBasedStateMachine):
             known_one = living[who % len(living)]
             sent = sent | {name: known_one[name] for name in ("user_name", "email")}
             sent["external_id"] = known_one["external_id"] if again else sent["external_id"]
+        self._post(company, client, sent, active, again)
+
+    @precondition(lambda self: any(side.life.living() for side in self.sides))
+    @rule(side=SIDE, client=CLIENT, who=WHO, by_post=st.booleans(), active=ACTIVE)
+    def leave_and_come_back(self, side: int, client: int, who: int, by_post: bool, active: bool | None) -> None:
+        """In one go: by chance alone a leaver seldom meets a hire of the same names."""
+        company = self.sides[side] if self.sides[side].life.living() else self.sides[1 - side]
+        living = company.life.living()
+        person = living[who % len(living)]
+        sent: Any = {name: person[name] for name in FIELDS}
+        leave, context = okta_patch({"active": False}), Context.RESOURCE_PATCH_RESPONSE
+        self._write(company, client, "PATCH", person, leave, sent, False, False, context)
+        if by_post:
+            self._post(company, client, sent, active, False)
+        else:
+            body, context = document(sent, active), Context.RESOURCE_REPLACEMENT_RESPONSE
+            self._write(company, client, "PUT", company.life.people[person["id"]], body, sent, active, False, context)
+
+    def _post(self, company: Side, client: int, sent: Fields, active: bool | None, again: bool) -> None:
         for _ in range(1 + again):
             answer = self._send(company, client, "POST", "/Users", document(sent, active))
             try:
@@ -239,8 +258,9 @@ class LifeCycle(RuleBasedStateMachine):
 
     # People in Learning.
 
-    @rule(side=SIDE, sent=PROFILES)
-    def account_of_before(self, side: int, sent: Fields) -> None:
+    @rule(side=SIDE, client=CLIENT, sent=PROFILES, first=st.sampled_from((None, "POST", "PUT", "PATCH")))
+    def account_of_before(self, side: int, client: int, sent: Fields, first: str | None) -> None:
+        """Somebody made in Learning, and perhaps the first that a client writes to them."""
         company = self.sides[side]
         sent = sent | {"external_id": None, "nick_name": None}
         profile = Profile(**{name: value for name, value in sent.items() if name != "nick_name"})  # type: ignore[arg-type]
@@ -252,6 +272,12 @@ class LifeCycle(RuleBasedStateMachine):
             return
         made = self._act(lambda tx: people.create(tx, company.id, profile, actor=OPERATOR, now=clock.now()))
         company.life.create(made.id, sent, active=True, link="unlinked")
+        if first == "POST":
+            self._post(company, client, sent, True, False)
+        elif first is not None:
+            body = document(sent, True) if first == "PUT" else okta_patch({"active": True})
+            context = Context.RESOURCE_PATCH_RESPONSE if first == "PATCH" else Context.RESOURCE_REPLACEMENT_RESPONSE
+            self._write(company, client, first, company.life.people[made.id], body, sent, True, False, context)
 
     @precondition(lambda self: any(side.life.people for side in self.sides))
     @rule(side=SIDE, who=WHO, external_id=st.sampled_from(EXTERNAL_IDS[2:]))
@@ -548,7 +574,7 @@ def test_every_life_keeps_the_promises(house: House, server: ThreadServer) -> No
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=2000 if LONG else 25,
+                max_examples=2000 if LONG else 40,
                 stateful_step_count=40 if LONG else 25,
                 deadline=None,
                 derandomize=not LONG,  # the short run judges a change, the long one looks for news
