@@ -1,0 +1,174 @@
+"""Links: one verb decides whether a user is linked, known or unlinked, whoever asks; here is its whole table."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+import pytest
+
+from rollbook import clock
+from rollbook.activity import events
+from rollbook.activity.events import Actor
+from rollbook.database.tables import users as table
+from rollbook.errors import Conflict, InvalidValue
+from rollbook.people import identity_links, users
+from rollbook.people.record import User
+from tests import history
+from tests.cast import ADA, LEO, MONA, patch, scim_user
+from tests.conftest import OPERATOR, House, Tenant
+
+CLIENT = Actor("scim", "key", "request")
+
+# link before, external id before, external id given, by a client, by the operator
+CASES = [
+    case
+    for case in itertools.product(
+        ("unlinked", "known", "linked"), (None, "00uleo"), (None, "00uleo", "00uother"), (False, True), (False, True)
+    )
+    if not (case[0] == "known" and case[1] is None) and not (case[0] == "unlinked" and case[1] is not None)
+]
+
+
+def outcome(before: str, recorded: str | None, given: str | None, by_client: bool, operator: bool) -> Any:
+    """What must come of it: (link, external id) or the refusal."""
+    if given is None and not by_client:
+        return InvalidValue
+    if given is not None and recorded not in (None, given) and not operator:
+        return Conflict
+    link = "linked" if by_client or before == "linked" else "known"
+    return link, given or recorded
+
+
+def hire(house: House, company_id: str, link: str, external_id: str | None) -> User:
+    profile = msgspec.structs.replace(LEO, external_id=external_id)
+    return house.write(
+        lambda tx: users.create(tx, company_id, profile, linked=link == "linked", actor=OPERATOR, now=clock.now())
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_row_of_the_table(
+    house: House, company_id: str, case: tuple[str, str | None, str | None, bool, bool]
+) -> None:
+    before, recorded, given, by_client, operator = case
+    leo = hire(house, company_id, before, recorded)
+    assert leo.link == before
+    expected = outcome(*case)
+
+    def link() -> User:
+        actor = OPERATOR if operator else CLIENT
+        return house.write(
+            lambda tx: identity_links.link(
+                tx,
+                users.get(tx, company_id, leo.id),
+                external_id=given,
+                by_client=by_client,
+                actor=actor,
+                now=clock.now(),
+            )
+        )
+
+    if isinstance(expected, type):
+        with pytest.raises(expected):
+            link()
+        assert house.read(lambda tx: users.get(tx, company_id, leo.id)) == leo
+        return
+    linked = link()
+    assert (linked.link, linked.external_id) == expected
+    assert (linked.linked_at is not None) == (linked.link == "linked")
+    changed = expected != (before, recorded)
+    assert linked.version == 1 + changed
+    assert link() == linked
+    told = house.read(lambda tx: events.of_subject(tx, company_id, leo.id))
+    assert [event.kind for event in told] == ["UserCreated", *["UserLinked"] * changed]
+    if changed:
+        assert told[-1].changes == {
+            **({"external_id": [recorded, expected[1]]} if recorded != expected[1] else {}),
+            **({"link": [before, expected[0]]} if before != expected[0] else {}),
+        }
+
+
+def test_an_external_id_of_somebody_else_is_refused(house: House, company_id: str) -> None:
+    leo = hire(house, company_id, "known", "00uleo")
+    mona = house.write(lambda tx: users.create(tx, company_id, MONA, actor=OPERATOR, now=clock.now()))
+    with pytest.raises(Conflict) as conflict:
+        house.write(
+            lambda tx: identity_links.link(
+                tx, mona, external_id="00uleo", by_client=False, actor=OPERATOR, now=clock.now()
+            )
+        )
+    assert (conflict.value.field, conflict.value.holder_id) == ("external_id", leo.id)
+
+
+def test_a_deleted_user_is_linked_no_more(house: House, company_id: str) -> None:
+    leo = hire(house, company_id, "linked", "00uleo")
+    deleted = house.write(lambda tx: users.delete(tx, leo, actor=CLIENT, now=clock.now()))
+    with pytest.raises(Conflict, match="was deleted"):
+        house.write(
+            lambda tx: identity_links.link(
+                tx, deleted, external_id="00unew", by_client=False, actor=OPERATOR, now=clock.now()
+            )
+        )
+    assert hire(house, company_id, "known", "00unew").active
+
+
+def test_whom_provisioning_does_not_reach_is_listed_with_the_click_that_mends_it(house: House, company_id: str) -> None:
+    hire(house, company_id, "linked", "00uleo")
+    known = house.write(
+        lambda tx: users.create(
+            tx,
+            company_id,
+            msgspec.structs.replace(MONA, external_id="00umona"),
+            actor=OPERATOR,
+            now=clock.now(),
+        )
+    )
+    unlinked = house.write(lambda tx: users.create(tx, company_id, ADA, role="admin", actor=OPERATOR, now=clock.now()))
+    found = house.read(lambda tx: identity_links.not_linked(tx, company_id))
+    assert [(entry.user.id, entry.link) for entry in found] == [(known.id, "known"), (unlinked.id, "unlinked")]
+    assert all("Provision User" in entry.what_to_do for entry in found)
+    assert found[0].reason != found[1].reason
+    house.write(lambda tx: users.archive(tx, known, actor=OPERATOR, now=clock.now()))
+    assert [entry.user.id for entry in house.read(lambda tx: identity_links.not_linked(tx, company_id))] == [
+        unlinked.id
+    ]
+
+
+def account(house: House, acme: Tenant) -> User:
+    profile = msgspec.structs.replace(LEO, external_id=None)
+    return house.write(lambda tx: users.create(tx, acme.id, profile, actor=OPERATOR, now=clock.now()))
+
+
+def test_reading_never_links(house: House, acme: Tenant) -> None:
+    leo = account(house, acme)
+    for path in (
+        "/Users",
+        f"/Users/{leo.id}",
+        f'/Users?filter=userName eq "{LEO.user_name}"',
+        f'/Users?filter=id eq "{leo.id}"',
+    ):
+        assert acme.scim.get(path).status_code == 200
+    assert house.read(lambda tx: users.get(tx, acme.id, leo.id)) == leo
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_the_first_write_by_id_links(house: House, acme: Tenant, method: str) -> None:
+    leo = account(house, acme)
+    bodies = {"PUT": scim_user(LEO), "PATCH": patch({"op": "replace", "value": {"externalId": "00uleo"}})}
+    for _ in range(2):
+        assert acme.scim.request(method, f"/Users/{leo.id}", json=bodies[method]).status_code == 200
+    told = house.read(lambda tx: events.of_subject(tx, acme.id, leo.id))
+    assert [event.kind for event in told] == ["UserCreated", "UserLinked", "UserUpdated"]
+    (row,) = house.read(lambda tx: history.rows(tx, table, acme.id))
+    assert (row["link"], row["external_id"], row["version"]) == ("linked", "00uleo", 3)
+
+
+def test_a_write_by_id_that_is_refused_links_nobody(house: House, acme: Tenant) -> None:
+    leo = account(house, acme)
+    acme.scim.post("/Users", json=scim_user(MONA))
+    taken = acme.scim.put(f"/Users/{leo.id}", json=scim_user(LEO, userName=MONA.user_name))
+    assert taken.status_code == 409
+    assert acme.scim.put(f"/Users/{leo.id}", json={"userName": "x"}).status_code == 400
+    assert house.read(lambda tx: users.get(tx, acme.id, leo.id)) == leo
