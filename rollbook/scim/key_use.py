@@ -48,12 +48,19 @@ class KeyUse:
 
     async def flush(self) -> None:
         """Stores what was gathered; what the database does not take stays for the next time."""
-        used, self._used = self._used, defaultdict(dict)
-        failed, self._failed = self._failed, {}
-        for company_id, uses in used.items():
-            await self._database.write(lambda tx, c=company_id, u=uses: keys.note_use(tx, c, u))  # type: ignore[misc]
-        for subdomain, minutes in failed.items():
-            await self._database.write(lambda tx, s=subdomain, m=minutes: _count(tx, s, m))  # type: ignore[misc]
+        for company_id, uses in list(self._used.items()):
+            stored = dict(uses)
+            await self._database.write(lambda tx, c=company_id, u=stored: keys.note_use(tx, c, u))  # type: ignore[misc]
+            # What was used again meanwhile is stored by the next flush.
+            self._used[company_id] = {key: use for key, use in uses.items() if stored.get(key) != use}
+            if not self._used[company_id]:
+                del self._used[company_id]
+        for subdomain, minutes in list(self._failed.items()):
+            counted = Counter(minutes)
+            await self._database.write(lambda tx, s=subdomain, m=counted: _count(tx, s, m))  # type: ignore[misc]
+            minutes.subtract(counted)
+            if not +minutes:
+                del self._failed[subdomain]
 
     async def keep_flushing(self) -> None:
         """Flushes once a minute until cancelled."""
