@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from rollbook import clock
 from rollbook.activity import events
@@ -54,6 +55,8 @@ _LINK = (
     )
     .where(sign_in_links.c.company_id == bindparam("company"), sign_in_links.c.digest == bindparam("digest"))
 )
+# The person before the link, as an archive has it: in two orders each would wait for the other.
+_LINK_HELD = _LINK.with_for_update(read=True, of=users)
 _CONSUME = (
     update(sign_in_links)
     .where(
@@ -118,12 +121,12 @@ def issue_link(tx: Tx, company_id: str, user_id: str, *, pepper: Pepper, actor: 
 
 def check_link(tx: Tx, text: str, *, pepper: Pepper, now: datetime) -> None:
     """Raises Unauthorized where a link would not sign anybody in; changes nothing."""
-    _usable(tx, text, pepper=pepper, now=now)
+    _usable(tx, text, _LINK, pepper=pepper, now=now)
 
 
 def consume_link(tx: Tx, text: str, *, pepper: Pepper, now: datetime) -> tuple[str, str]:
     """Uses a link up and opens a session: (session token, user id). Raises Unauthorized."""
-    company_id, link_id, user_id = _usable(tx, text, pepper=pepper, now=now)
+    company_id, link_id, user_id = _usable(tx, text, _LINK_HELD, pepper=pepper, now=now)
     used = tx.one(_CONSUME, {"company": company_id, "link": link_id, "used_at": clock.text(now)})
     if used is None:
         raise Unauthorized(_USELESS)
@@ -175,11 +178,13 @@ def end_all(tx: Tx, company_id: str, user_id: str, *, now: datetime) -> None:
     tx.run(_END_SESSIONS, {"company": company_id, "user": user_id, "ended_at": clock.text(now)})
 
 
-def _usable(tx: Tx, text: str, *, pepper: Pepper, now: datetime) -> tuple[str, str, str]:
+def _usable(
+    tx: Tx, text: str, look_up: Select[*tuple[Any, ...]], *, pepper: Pepper, now: datetime
+) -> tuple[str, str, str]:
     token = tokens.read(text)
     if token is not None and token.scope == "link":
         for digest in _digests(pepper, text):
-            row = tx.one(_LINK, {"company": token.company_id, "digest": digest})
+            row = tx.one(look_up, {"company": token.company_id, "digest": digest})
             if row is None:
                 continue
             link_id, user_id, expires_at, used_at, ended_at, archived_at = row

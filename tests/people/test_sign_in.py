@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -199,6 +200,34 @@ def test_nobody_slips_in_beside_an_archive(house: House, leo: User) -> None:
         assert isinstance(session, Unauthorized) or who(house, session) is None
         with pytest.raises(Unauthorized):
             look(house, text)
+
+
+def test_an_archive_and_a_sign_in_never_wait_for_each_other(house: House, leo: User) -> None:
+    """Both touch the person and the link. In one order they queue; in two they would lock each other out until the
+    database ends one of them, a second later.
+    """
+    pepper, text = house.installation.pepper, link(house, leo)
+    turns: list[str] = []
+    locked = threading.Event()
+
+    def archive(tx: Tx) -> None:
+        turns.append("archive")
+        user = users.get(tx, leo.company_id, leo.id, lock=True)
+        locked.set()
+        time.sleep(0.3)  # the other is under way by now
+        users.archive(tx, user, actor=OPERATOR, now=NOW)
+
+    def sign_in_beside_it(tx: Tx) -> None:
+        turns.append("sign in")
+        sign_in.consume_link(tx, text, pepper=pepper, now=NOW)
+
+    def enter_beside_it() -> None:
+        assert locked.wait(10)
+        house.write(sign_in_beside_it)
+
+    outcomes = together(lambda: house.write(archive), enter_beside_it)
+    assert sorted(turns) == ["archive", "sign in"]
+    assert isinstance(outcomes[1], Unauthorized)
 
 
 def test_only_digests_are_kept(house: House, leo: User) -> None:
