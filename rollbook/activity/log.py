@@ -7,7 +7,7 @@ for as long as the operator keeps them; an attribute that Rollbook only keeps is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +19,10 @@ from rollbook.database import Row, Tx
 from rollbook.database.tables import provisioning_log
 
 KEEP_DAYS = 90
+FORGOTTEN = "(forgotten)"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One request of a provisioning client, as the administrators read it.
 
     `decision` is one word of created, linked, restored, refreshed, updated, archived, deleted, unchanged, refused.
@@ -35,7 +35,7 @@ class Entry:
     request_id: str
     key_id: str | None = None
     user_id: str | None = None
-    changes: dict[str, list[Any]] = field(default_factory=dict)
+    changes: dict[str, list[Any]] = msgspec.field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     hint: str | None = None
     id: str = ""
@@ -62,7 +62,15 @@ _LAST = select(*_COLUMNS).where(_OF_COMPANY).order_by(provisioning_log.c.id.desc
 _FORGET_USER = (
     update(provisioning_log)
     .where(_OF_COMPANY, provisioning_log.c.user_id == bindparam("user"))
-    .values(changes=bindparam("nothing"))
+    .values(changes=bindparam("nothing"), hint=bindparam("no_hint"))
+)
+_OF_NOBODY = select(provisioning_log.c.id, provisioning_log.c.path, provisioning_log.c.hint).where(
+    _OF_COMPANY, provisioning_log.c.user_id.is_(None)
+)
+_FORGET_LINE = (
+    update(provisioning_log)
+    .where(_OF_COMPANY, provisioning_log.c.id == bindparam("line"))
+    .values(path=bindparam("no_path"), hint=bindparam("no_hint"))
 )
 
 
@@ -118,9 +126,17 @@ def last(tx: Tx, company_id: str) -> Entry | None:
     return _entry(row) if row else None
 
 
-def forget_user(tx: Tx, company_id: str, user_id: str) -> None:
-    """Takes a person's values out of the log; that something happened stays."""
-    tx.run(_FORGET_USER, {"company": company_id, "user": user_id, "nothing": "{}"})
+def forget_user(tx: Tx, company_id: str, user_id: str, names: Collection[str] = ()) -> None:
+    """Takes a person's values out of the log; that something happened stays.
+
+    Lines of nobody (a filter that was not understood, an address that is no id) are searched for the person's names.
+    """
+    tx.run(_FORGET_USER, {"company": company_id, "user": user_id, "nothing": "{}", "no_hint": None})
+    folded = [name.casefold() for name in names if name]
+    for line, path, hint in tx.all(_OF_NOBODY, {"company": company_id}):
+        text = f"{path} {hint or ''}".casefold()
+        if any(name in text for name in folded):
+            tx.run(_FORGET_LINE, {"company": company_id, "line": line, "no_path": FORGOTTEN, "no_hint": None})
 
 
 def prune(tx: Tx, company_id: str, *, before: datetime, limit: int = 500) -> int:

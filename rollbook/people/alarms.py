@@ -59,6 +59,9 @@ _LAST_SETTLED = (
     .order_by(alarms.c.id.desc())
     .limit(1)
 )
+_FORGET = update(alarms).where(
+    _OF_COMPANY, alarms.c.subject_id == bindparam("subject"), alarms.c.kind == "address_held"
+)
 _RESOLVE = update(alarms).where(_OF_COMPANY, alarms.c.open_key == bindparam("key"))
 
 
@@ -92,6 +95,11 @@ def resolve(tx: Tx, company_id: str, kind: Kind, subject_id: str, *, actor: Acto
     )
     events.record(tx, company_id, "AlarmResolved", subject_id, {"alarm": [kind, None]}, actor=actor, now=now)
     return True
+
+
+def forget(tx: Tx, company_id: str, subject_id: str) -> None:
+    """Takes the address out of a person's settled alarms; that they were raised and settled stays."""
+    tx.run(_FORGET, {"company": company_id, "subject": subject_id, "detail": "{}"})
 
 
 def open_ones(tx: Tx, company_id: str) -> list[Alarm]:

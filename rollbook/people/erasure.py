@@ -15,6 +15,7 @@ from rollbook.people import alarms, profiles, users
 from rollbook.people.record import User
 
 ERASED = "erased"
+_ABOUT_THEM: tuple[alarms.Kind, ...] = ("address_held", "privileged_deleted", "privileged_restored")
 
 _DELETE_LINKS = delete(sign_in_links).where(
     sign_in_links.c.company_id == bindparam("company"), sign_in_links.c.user_id == bindparam("user")
@@ -26,12 +27,12 @@ _DELETE_SESSIONS = delete(sessions).where(
 
 def erase(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     """Archives and deletes the user where that has not happened, then blanks every personal datum of theirs:
-    the record, the values in its events and in the provisioning log, sessions and links. Idempotent.
+    the record, the values in its events, alarms and the provisioning log, sessions and links. Idempotent.
     """
     if user.deleted_at is None:
         user = users.delete(tx, user, actor=actor, now=now)
-        alarms.resolve(tx, user.company_id, "privileged_deleted", user.id, actor=actor, now=now)
-    alarms.resolve(tx, user.company_id, "address_held", user.id, actor=actor, now=now)
+    for kind in _ABOUT_THEM:
+        alarms.resolve(tx, user.company_id, kind, user.id, actor=actor, now=now)
     values: dict[str, Any] = dict.fromkeys(profiles.TEXT_FIELDS)
     values |= dict.fromkeys(profiles.REQUIRED, ERASED)
     values |= dict.fromkeys(("former_user_name", "former_email", "former_external_id"))
@@ -42,6 +43,19 @@ def erase(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     erased = users.change(tx, user, values, [("UserErased", {})], actor=actor, now=now)
     tx.run(_DELETE_LINKS, {"company": user.company_id, "user": user.id})
     tx.run(_DELETE_SESSIONS, {"company": user.company_id, "user": user.id})
+    alarms.forget(tx, user.company_id, user.id)
+    names = _names_of(tx, user)
     events.forget_values(tx, user.company_id, user.id)
-    log.forget_user(tx, user.company_id, user.id)
+    log.forget_user(tx, user.company_id, user.id, names)
     return erased
+
+
+def _names_of(tx: Tx, user: User) -> set[str]:
+    """Whatever the person was ever known by, as the events still tell."""
+    return {
+        value
+        for event in events.of_subject(tx, user.company_id, user.id)
+        for name in ("user_name", "email", "external_id", "sign_in_email")
+        for value in event.changes.get(name, [])
+        if value and value != ERASED
+    }
