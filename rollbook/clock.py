@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 _id_lock = threading.Lock()
 _last_stamp = 0
+_last_written: tuple[datetime | None, str] = (None, "")
 _random_bytes = b""  # drawn in bulk: a system call per id would cost more than the id
 
 
@@ -22,11 +23,15 @@ def now() -> datetime:
 
 def text(moment: datetime) -> str:
     """`2026-11-24T06:00:00.000000Z`: 27 characters, UTC, sorts as it passes; `moment` must be aware."""
-    if moment.tzinfo is not UTC:
-        if moment.tzinfo is None:
-            raise ValueError("a naive datetime has no instant")
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+    global _last_written
+    written, stamp = _last_written
+    if moment is written:  # a request has one instant and writes it into each of its rows
+        return stamp
+    if moment.tzinfo is None:
+        raise ValueError("a naive datetime has no instant")
+    stamp = moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    _last_written = (moment, stamp)
+    return stamp
 
 
 def moment(stamp: str) -> datetime:

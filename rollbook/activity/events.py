@@ -22,8 +22,7 @@ from rollbook.database.tables import events
 Changes = Mapping[str, Sequence[Any]]  # field -> [before, after]
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who does it: a provisioning client by its key, an API key, the operator, a signed-in user, or a task."""
 
     kind: Literal["scim", "api", "operator", "user", "task"]

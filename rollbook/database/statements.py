@@ -25,7 +25,6 @@ class Collision(Exception):
 class Cursor(Protocol):
     """The part of a driver's cursor that is used here."""
 
-    def execute(self, query: Any, params: Any = ..., /) -> Any: ...
     def fetchone(self) -> Any: ...
     def fetchall(self) -> Any: ...
 
@@ -33,7 +32,7 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """A driver's connection, as far as a transaction needs it."""
 
-    def cursor(self) -> Any: ...
+    def execute(self, query: Any, params: Any = ..., /) -> Any: ...
 
 
 class Answer:
@@ -129,11 +128,8 @@ class Tx:
 
     def send(self, statement: Statement, parameters: Parameters | None = None) -> Answer:
         """Starts a statement of a module; read its rows from the answer."""
-        parameters = parameters or {}
-        compiled = self._compiler.kept(statement, parameters)
-        cursor = self._connection.cursor()
-        cursor.execute(compiled.text, compiled.arguments(parameters))
-        return Answer(cursor)
+        compiled = self._compiler.kept(statement, parameters or {})
+        return Answer(self._connection.execute(compiled.text, compiled.arguments(parameters or {})))
 
     def one(self, statement: Statement, parameters: Parameters | None = None) -> Row | None:
         """The first row of a statement of a module, or None."""
@@ -155,7 +151,4 @@ class Tx:
     def search(self, statement: Statement) -> list[Row]:
         """Every row of a statement built for this one question, its values inside (filters, IN lists)."""
         compiled = self._compiler.once(statement)
-        cursor = self._connection.cursor()
-        cursor.execute(compiled.text, compiled.arguments({}))
-        rows: list[Row] = cursor.fetchall()
-        return rows
+        return Answer(self._connection.execute(compiled.text, compiled.arguments({}))).all()

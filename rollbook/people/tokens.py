@@ -14,6 +14,8 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
+
 SECRET_BYTES = 20  # 160 random bits: beyond guessing, so a fast digest is enough
 CHECKSUM = 6
 _SHAPE = re.compile(r"rb_([a-z]{1,16})_([0-9a-f]{32})_([0-9a-f]{8})_[a-z2-7]{32}[0-9a-f]{6}")
@@ -41,8 +43,7 @@ class Pepper:
         return _digest(self.previous or self.current, token)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """A token's public part, and the whole text."""
 
     scope: str

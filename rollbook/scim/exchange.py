@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from rollbook.activity.events import Actor
 from rollbook.activity.log import Entry
@@ -28,8 +30,7 @@ class Service:
     key_use: KeyUse
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """A request whose limits were checked; `document` is the decoded body of POST, PUT and PATCH.
 
     `holder` is known once the key was found right, inside the transaction that does the work.
@@ -46,7 +47,7 @@ class Request:
     subdomain: str | None
     id: str
     now: datetime
-    document: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] = msgspec.field(default_factory=dict)
     holder: Holder | None = None
 
     @property
@@ -89,8 +90,7 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """Status, body (None: none) and headers beyond the content type."""
 
     status: int
