@@ -13,7 +13,10 @@ from datetime import UTC, datetime, timedelta
 _id_lock = threading.Lock()
 _last_stamp = 0
 _last_written: tuple[datetime | None, str] = (None, "")
-_random_bytes = b""  # drawn in bulk: a system call per id would cost more than the id
+_DRAWN = 256  # ids whose random part is drawn at once: a system call each would cost more than the id
+_VARIANT = "89ab" * 4
+_tails: list[str] = []
+os.register_at_fork(after_in_child=_tails.clear)  # two processes must not hand out the same
 
 
 def now() -> datetime:
@@ -49,19 +52,24 @@ def new_id() -> str:
 
     The 12 bits after the version continue the millisecond, so that ids made in one millisecond keep their order.
     """
-    global _last_stamp, _random_bytes
+    global _last_stamp
     with _id_lock:
-        if not _random_bytes:
-            _random_bytes = os.urandom(2048)
-        random, _random_bytes = _random_bytes[:8], _random_bytes[8:]
+        tail = _tails.pop() if _tails else _draw()
         # Milliseconds in the upper bits, 1/4096 ms in the lower twelve.
         stamp = (time.time_ns() << 12) // 1_000_000
         if stamp <= _last_stamp:
             stamp = _last_stamp + 1
         _last_stamp = stamp
-    head = f"{stamp >> 12:012x}"
-    tail = f"{int.from_bytes(random) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000:016x}"
-    return f"{head[:8]}-{head[8:]}-7{stamp & 0xFFF:03x}-{tail[:4]}-{tail[4:]}"
+    return f"{stamp >> 28:08x}-{stamp >> 12 & 0xFFFF:04x}-7{stamp & 0xFFF:03x}-{tail}"
+
+
+def _draw() -> str:
+    """Draws the random ends of many ids, each with the variant of RFC 9562 in its first two bits, and returns one."""
+    drawn = os.urandom(8 * _DRAWN).hex()
+    for start in range(0, len(drawn), 16):
+        first = _VARIANT[int(drawn[start], 16)]
+        _tails.append(f"{first}{drawn[start + 1 : start + 4]}-{drawn[start + 4 : start + 16]}")
+    return _tails.pop()
 
 
 def first_id_at(moment_: datetime) -> str:
