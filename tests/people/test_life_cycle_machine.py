@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from scim2_models import URN, Context, EnterpriseUser, Error, Extension, ListResponse, User
+from scim2_models import Context, Error, ListResponse
 
 from rollbook import clock
 from rollbook.database import Tx
@@ -24,11 +24,10 @@ from rollbook.people import addresses, companies, identity_links, keys, returner
 from rollbook.people import users as people
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User as Record
-from rollbook.scim.user_schema import ROLLBOOK_USER
 from tests import history
-from tests.cast import CORE, ENTERPRISE, patch
 from tests.conftest import OPERATOR, House
 from tests.people.life_cycle_model import FIELDS, Fields, Life, Person, Refused
+from tests.people.life_cycle_wire import Published, document, entra_patch, expected, okta_patch, shown
 from tests.servers import ThreadServer
 
 LONG = bool(os.environ.get("ROLLBOOK_LONG"))
@@ -57,71 +56,6 @@ SIDE = st.integers(0, 1)
 MOSTLY = st.sampled_from((True, True, True, False))
 CLIENT = st.integers(0, 1)
 CHANGES = st.dictionaries(st.sampled_from((*FIELDS, "active")), st.sampled_from((0, 1, 2)), min_size=1, max_size=4)
-
-
-def document(sent: Fields, active: bool | None) -> dict[str, Any]:
-    """The whole resource, as POST and PUT send it."""
-    body: dict[str, Any] = {
-        "schemas": [CORE, ENTERPRISE],
-        "userName": sent["user_name"],
-        "name": {"givenName": sent["given_name"], "familyName": sent["family_name"]},
-        "emails": [{"value": sent["email"], "type": "work", "primary": True}],
-        "title": sent["job_title"],
-        "nickName": sent["nick_name"],
-        "externalId": sent["external_id"],
-        ENTERPRISE: {"costCenter": sent["location"]},
-    }
-    return body if active is None else body | {"active": active}
-
-
-PATHS = {
-    "user_name": "userName",
-    "given_name": "name.givenName",
-    "family_name": "name.familyName",
-    "email": 'emails[type eq "work"].value',
-    "job_title": "title",
-    "nick_name": "nickName",
-    "external_id": "externalId",
-    "location": f"{ENTERPRISE}:costCenter",
-    "active": "active",
-}
-
-
-def okta_patch(changed: dict[str, Any]) -> dict[str, Any]:
-    """One operation without a path."""
-    value: dict[str, Any] = {}
-    for name, new in changed.items():
-        if name == "email":
-            value["emails"] = [{"value": new, "type": "work", "primary": True}]
-        elif name in ("given_name", "family_name"):
-            value.setdefault("name", {})[PATHS[name].partition(".")[2]] = new
-        elif name == "location":
-            value[ENTERPRISE] = {"costCenter": new}
-        else:
-            value[PATHS[name]] = new
-    return patch({"op": "replace", "value": value})
-
-
-def entra_patch(changed: dict[str, Any]) -> dict[str, Any]:
-    """One operation a path, capitals in `op`, booleans as text."""
-    operations = []
-    for name, new in changed.items():
-        if new is None:
-            operations.append({"op": "Remove", "path": PATHS[name]})
-        else:
-            operations.append({"op": "Replace", "path": PATHS[name], "value": str(new) if name == "active" else new})
-    return patch(*operations)
-
-
-class LearningUser(Extension):
-    """Our own extension, as the other library needs it told."""
-
-    __schema__ = URN(ROLLBOOK_USER)
-
-    hire_date: str | None = None
-
-
-Published = User[EnterpriseUser | LearningUser]
 
 
 class Side:
@@ -526,42 +460,6 @@ def decided(was: tuple[bool, str], person: Person) -> str:
     if was[0] != person["active"]:
         return "restored" if person["active"] else "archived"
     return "linked" if was[1] != person["link"] else "updated"
-
-
-def expected(person: Person) -> dict[str, Any]:
-    """What SCIM shows of a person of the model."""
-    return {
-        "id": person["id"],
-        "userName": person["user_name"],
-        "givenName": person["given_name"],
-        "formatted": f"{person['given_name']} {person['family_name']}",
-        "emails": [(person["email"], True)],
-        "title": person["job_title"],
-        "nickName": person["nick_name"],
-        "externalId": person["external_id"],
-        "costCenter": person["location"],
-        "hireDate": person["hire_date"],
-        "active": person["active"],
-        "version": f'W/"{person["version"]}"',
-    }
-
-
-def shown(resource: dict[str, Any]) -> dict[str, Any]:
-    """The same of a resource."""
-    return {
-        "id": resource["id"],
-        "userName": resource["userName"],
-        "givenName": resource["name"]["givenName"],
-        "formatted": resource["name"]["formatted"],
-        "emails": [(email["value"], email["primary"]) for email in resource["emails"]],
-        "title": resource.get("title"),
-        "nickName": resource.get("nickName"),
-        "externalId": resource.get("externalId"),
-        "costCenter": resource.get(ENTERPRISE, {}).get("costCenter"),
-        "hireDate": resource.get(ROLLBOOK_USER, {}).get("hireDate"),
-        "active": resource["active"],
-        "version": resource["meta"]["version"],
-    }
 
 
 @pytest.mark.timeout(7200 if LONG else 300)
