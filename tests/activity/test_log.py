@@ -12,7 +12,8 @@ from rollbook.activity import log
 from rollbook.activity.log import Entry
 from rollbook.database import Tx
 from rollbook.database.tables import provisioning_log
-from tests.conftest import House
+from rollbook.people import companies
+from tests.conftest import OPERATOR, House
 
 ENTRY = Entry(
     method="PATCH",
@@ -79,11 +80,14 @@ def test_a_line_is_forgotten_after_its_time_in_small_steps(house: House, company
     write_with_id(house, company_id, clock.first_id_at(fresh)[:-1] + "1", fresh)
     write(house, company_id, ENTRY)
     before = now - timedelta(days=log.KEEP_DAYS)
+    other = house.write(lambda tx: companies.create(tx, clock.new_id(), "Umbra", actor=OPERATOR, now=now)).id
+    write_with_id(house, other, f"{old_id[:-1]}9", now - timedelta(days=log.KEEP_DAYS, hours=1))
     steps = []
     while step := house.write(lambda tx: log.prune(tx, company_id, before=before, limit=2)):
         steps.append(step)
     assert steps == [2, 2, 1]
     assert len(house.read(lambda tx: log.search(tx, company_id))) == 2
+    assert len(house.read(lambda tx: log.search(tx, other))) == 1
 
 
 def write_with_id(house: House, company_id: str, id_: str, at: datetime) -> None:

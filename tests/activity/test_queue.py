@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,9 @@ from rollbook.activity import queue
 from rollbook.activity.queue import ATTEMPTS, BACKOFF_SECONDS, LEASE_SECONDS, Task
 from rollbook.database import Tx
 from rollbook.database.tables import tasks
+from rollbook.people import companies
 from tests import history
-from tests.conftest import House
+from tests.conftest import OPERATOR, House
 
 NOW = clock.now()
 
@@ -177,6 +179,24 @@ def test_a_company_with_due_work_is_found_and_one_without_is_not(house: House, c
     enqueue(house, company_id, due_at=after(5))
     assert company_id not in house.read(lambda tx: queue.companies_with_due(tx, NOW))
     assert company_id in house.read(lambda tx: queue.companies_with_due(tx, after(5)))
+
+
+def test_one_company_s_tasks_are_no_other_s(house: House, company_id: str) -> None:
+    other = house.write(lambda tx: companies.create(tx, clock.new_id(), "Umbra", actor=OPERATOR, now=NOW)).id
+    enqueue(house, other)
+    assert house.read(lambda tx: queue.open_since(tx, company_id, "prune")) is None
+    assert house.read(lambda tx: queue.open_since(tx, other, "prune")) == clock.text(NOW)
+    assert claim(house, company_id) is None
+    task = claimed(house, other)
+    assert house.write(lambda tx: queue.finish(tx, task, now=NOW))
+    assert house.write(lambda tx: queue.prune(tx, company_id, ended_before=clock.text(after(1)))) == 0
+    assert len(rows(house, other)) == 1
+    enqueue(house, other)
+    failing = house.write(lambda tx: queue.claim(tx, other, now=NOW))
+    assert failing is not None
+    house.write(lambda tx: queue.postpone(tx, replace(failing, attempts=ATTEMPTS), "Broken", now=NOW))
+    assert house.read(lambda tx: queue.given_up(tx, company_id)) == []
+    assert len(house.read(lambda tx: queue.given_up(tx, other))) == 1
 
 
 def test_done_tasks_are_forgotten_in_small_steps_and_others_stay(house: House, company_id: str) -> None:

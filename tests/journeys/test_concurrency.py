@@ -8,9 +8,11 @@ import asyncio
 import os
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
+import pytest
 
 from rollbook.activity import log as provisioning_log
 from rollbook.database.tables import users
@@ -76,8 +78,9 @@ async def crowd(url: str, auth: tuple[str, str], ids: list[str]) -> Counter[str]
     return answers
 
 
+@pytest.mark.long
 def test_fifty_clients_at_ten_people_leave_a_log_that_explains_every_row(
-    acme: Tenant, house: House, server: ThreadServer
+    acme: Tenant, house: House, server: ThreadServer, record_property: Callable[[str, object], None]
 ) -> None:
     chance = random.Random(0)
     ids = [acme.scim.post("/Users", json=document(number, chance)).json()["id"] for number in range(PEOPLE)]
@@ -85,6 +88,7 @@ def test_fifty_clients_at_ten_people_leave_a_log_that_explains_every_row(
     assert sum(answers.values()) == CLIENTS * REQUESTS
     allowed = {"POST 201", "POST 409", "PUT 200", "PUT 409", "PATCH 200", "PATCH 409"}
     assert set(answers) <= allowed, answers
+    record_property("requests", ", ".join(f"{answer}: {times}" for answer, times in sorted(answers.items())))
     assert {"POST 201", "POST 409", "PUT 200", "PUT 409", "PATCH 200", "PATCH 409"} <= set(answers), answers
 
     lines = house.read(lambda tx: provisioning_log.search(tx, acme.id, limit=1_000_000))

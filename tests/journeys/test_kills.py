@@ -8,6 +8,7 @@ import os
 import random
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -90,8 +91,11 @@ def settle(ledgers: list[Ledger], found: dict[str, State]) -> list[str]:
     return wrong + [f"nobody asked for {user_name}" for user_name in unknown]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(max(300, KILLS * 10))
-def test_no_kill_loses_or_halves_a_write(engine: str, database_url: str, tmp_path: Path) -> None:
+def test_no_kill_loses_or_halves_a_write(
+    engine: str, database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     address = environment(tmp_path / "data", database_url)
     installation = open_installation(settings.read(address))
     server = ProcessServer(address)
@@ -132,6 +136,8 @@ def test_no_kill_loses_or_halves_a_write(engine: str, database_url: str, tmp_pat
     finally:
         server.kill()
         installation.close()
-    print(f"{engine}: {KILLS} kills, {answers} acknowledged answers, {interrupted} requests cut")  # noqa: T201
+    record_property("kills", KILLS)
+    record_property("acknowledged answers, none lost", answers)
+    record_property("requests cut, none half done", interrupted)
     assert answers > KILLS * 10
     assert interrupted > KILLS

@@ -146,6 +146,14 @@ def test_two_erased_people_do_not_stand_in_each_other_s_way(acme: Tenant, house:
     assert acme.scim.get("/Users").json()["totalResults"] == 0
 
 
+def test_another_company_loses_nothing(acme: Tenant, umbra: Tenant, house: House) -> None:
+    """Somebody of the same names lived the same life there."""
+    live(house, umbra, "admin")
+    before = house.read(lambda tx: company_rows(tx, umbra.id))
+    erase(house, acme, live(house, acme, "admin"))
+    assert house.read(lambda tx: company_rows(tx, umbra.id)) == before
+
+
 def test_nobody_else_loses_anything(acme: Tenant, house: House) -> None:
     mona = acme.scim.post("/Users", json=scim_user(MONA, externalId="00umona")).json()["id"]
     acme.scim.patch(f"/Users/{mona}", json=DEACTIVATE)

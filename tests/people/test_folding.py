@@ -60,6 +60,7 @@ def test_case_folding_changes_as_many_letters_as_is_known() -> None:
     assert fold("ı") != fold("i")
 
 
+@pytest.mark.long
 def test_every_letter_is_judged_alike_by_uniqueness_filter_and_link(house: House, company_id: str) -> None:
     wrong: list[str] = []
 

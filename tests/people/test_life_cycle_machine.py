@@ -462,8 +462,11 @@ def decided(was: tuple[bool, str], person: Person) -> str:
     return "linked" if was[1] != person["link"] else "updated"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(7200 if LONG else 300)
-def test_every_life_keeps_the_promises(house: House, server: ThreadServer) -> None:
+def test_every_life_keeps_the_promises(
+    house: House, server: ThreadServer, record_property: Callable[[str, object], None]
+) -> None:
     with httpx2.Client(
         base_url=f"{server.url}/scim/v2", headers={"Content-Type": "application/scim+json"}, timeout=30
     ) as http:
@@ -482,6 +485,7 @@ def test_every_life_keeps_the_promises(house: House, server: ThreadServer) -> No
                 print_blob=False,
             ),
         )
+    record_property("writes, each checked against the model", seen.total())
     # That nothing was wrong says something only where everything happened.
     assert set(seen) == {
         *(f"POST {decision}" for decision in ("created", "linked", "restored", "refreshed", "refused")),
