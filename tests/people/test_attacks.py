@@ -126,6 +126,14 @@ def test_moving_the_address_twice_does_not_make_the_second_one_the_confirmed(acm
     assert house.read(lambda tx: people.get(tx, acme.id, ada.id)).confirmed_email is None
 
 
+def test_the_same_attack_on_two_companies_mixes_nobody_up(acme: Tenant, umbra: Tenant, house: House) -> None:
+    adas = {tenant.id: person(house, tenant, ADA, "admin") for tenant in (umbra, acme)}
+    for tenant in (umbra, acme):
+        take_address(tenant, adas[tenant.id].id, "PUT", "plainly")
+    for tenant in (umbra, acme):
+        assert invite(house, tenant, ADA.email, "admin")[0] == adas[tenant.id].id
+
+
 def test_a_newcomer_with_the_held_address_does_not_sign_in_as_the_administrator(acme: Tenant, house: House) -> None:
     ada = person(house, acme, ADA, "admin")
     take_address(acme, ada.id, "PUT", "another name as well")

@@ -17,6 +17,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import alarms as alarms_table
 from rollbook.database.tables import events, users
+from rollbook.errors import NotFound
 from rollbook.installation import Installation, open_installation
 from rollbook.people import alarms, companies, keys, mass_archive, sign_in
 from rollbook.people import users as people
@@ -32,6 +33,7 @@ LONG = bool(os.environ.get("ROLLBOOK_LONG"))
 LEAVERS = 5_000 if LONG else 500
 PER_SECOND = 25 if LONG else None  # what a provisioning client is promised; None: as fast as it goes
 STAYERS = 20
+OTHERS = 60
 
 
 @dataclass
@@ -83,7 +85,19 @@ def settle_in(installation: Installation) -> tuple[str, str, dict[str, str], tup
     for first in range(0, LEAVERS + STAYERS, 100):
         numbers = range(first, min(first + 100, LEAVERS + STAYERS))
         write(lambda tx, numbers=numbers: [arrive(tx, number) for number in numbers])  # type: ignore[misc]
+    write(settle_others)
     return company_id, ada, sessions, auth
+
+
+def settle_others(tx: Tx) -> None:
+    """Another company, where people stay and leave at the same time."""
+    other = companies.create(tx, "umbra", "Umbra", actor=OPERATOR, now=clock.now())
+    for number in range(OTHERS):
+        email = f"otto{number}@umbra.example"
+        profile = Profile(email, email, "Otto", "Oleander")
+        otto = people.create(tx, other.id, profile, actor=OPERATOR, now=clock.now())
+        if number % 2:
+            people.archive(tx, otto, actor=Actor("scim", "another"), now=clock.now())
 
 
 @pytest.fixture
@@ -166,6 +180,8 @@ def test_hundreds_leave_at_once_and_one_click_brings_them_back(
             name: row[name] for name in row.keys() - changing
         }
         assert after[user_id]["version"] == row["version"] + 2 * left
+    others = company.read(lambda tx: history.rows(tx, users, companies.get(tx, "umbra").id))
+    assert sum(row["archived_at"] is not None for row in others) == OTHERS / 2
     assert not any(signed_in(company, user_id) for user_id in leavers)  # they sign in anew
     assert all(company.http.get(f"/Users/{user_id}").json()["active"] for user_id in leavers[:: LEAVERS // 50])
     told = company.read(lambda tx: history.rows(tx, events, company.id))
@@ -175,6 +191,21 @@ def test_hundreds_leave_at_once_and_one_click_brings_them_back(
     time.sleep(1.5)  # a watch that was asked for by the last archive finds nothing to tell any more
     assert company.alarm() is None
     assert len(company.read(lambda tx: history.rows(tx, alarms_table, company.id))) == 1
+
+
+def test_one_company_s_alarm_is_settled_by_no_other(company: Company) -> None:
+    archive(company, list(company.sessions)[: LEAVERS // 10])
+    until(lambda: company.alarm() is not None, "the alarm is raised")
+    alarm = company.alarm()
+    assert alarm is not None
+
+    def click(tx: Tx) -> None:
+        other = companies.get(tx, "umbra")
+        mass_archive.ask_restore(tx, other.id, alarm.id, actor=OPERATOR, now=clock.now())
+
+    with pytest.raises(NotFound):
+        company.installation.database.engine.write(click)
+    assert company.alarm() is not None
 
 
 def test_a_few_leavers_raise_no_alarm(company: Company) -> None:
@@ -224,3 +255,5 @@ def test_whom_a_person_archived_is_not_brought_back_by_the_click(company: Compan
     write(lambda tx: mass_archive.ask_restore(tx, company.id, alarm.id, actor=OPERATOR, now=clock.now()))
     until(lambda: company.alarm() is None, "the alarm is settled")
     assert [user_id for user_id, row in company.rows().items() if row["archived_at"]] == [by_hand]
+    others = company.read(lambda tx: history.rows(tx, users, companies.get(tx, "umbra").id))
+    assert sum(row["archived_at"] is not None for row in others) == OTHERS / 2
