@@ -17,7 +17,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import addresses, alarms, profiles, search, users
+from rollbook.people import addresses, alarms, companies, profiles, search, users
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User, differences, profile_of
 from rollbook.people.search import Equals
@@ -290,6 +290,16 @@ def test_nobody_is_found_by_a_look_up_in_another_company(staff: Staff, house: Ho
     assert house.read(lambda tx: users.find(tx, clock.new_id(), leo.id)) is None
     with pytest.raises(NotFound):
         house.read(lambda tx: search.named(tx, clock.new_id(), LEO.email))
+
+
+def test_the_operator_s_lists_hold_one_company_s_people(staff: Staff, house: House) -> None:
+    other = house.write(lambda tx: companies.create(tx, clock.new_id(), "Umbra", actor=OPERATOR, now=clock.now()))
+    for profile in (LEO, MONA):
+        house.write(lambda tx, p=profile: users.create(tx, other.id, p, actor=OPERATOR, now=clock.now()))  # type: ignore[misc]
+    leo, mona = staff.hire(), staff.do(users.archive, staff.hire(MONA))
+    staff.do(users.delete, staff.hire(ADA))
+    lists = [house.read(lambda tx, a=a: search.everybody(tx, staff.company_id, archived=a)) for a in (False, True)]  # type: ignore[misc]
+    assert lists == [[leo], [mona]]
 
 
 def test_a_person_is_named_by_id_user_name_or_e_mail(staff: Staff) -> None:
