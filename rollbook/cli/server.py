@@ -66,12 +66,11 @@ def worker(
     """Run a job worker alone."""
     configure()
     with opened() as installation:
-        try:
-            done = asyncio.run(jobs.run(installation.database, once=once))
-        except KeyboardInterrupt:
-            typer.echo("The worker stopped.", err=True)
-        else:
-            show({"tasks": done}, as_json=json, human=line(f"{done} tasks were run; nothing is due any more."))
+        done = asyncio.run(jobs.run_until_told(installation.database, once=once))
+    if done is None:
+        typer.echo("The worker stopped.", err=True)
+    else:
+        show({"tasks": done}, as_json=json, human=line(f"{done} tasks were run; nothing is due any more."))
 
 
 def migrate(json: Json = False) -> None:

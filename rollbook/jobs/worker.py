@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from datetime import timedelta
 
 import structlog
@@ -19,10 +20,26 @@ from rollbook.errors import Unavailable
 from rollbook.jobs import schedule
 from rollbook.jobs.heartbeat import Heartbeat
 from rollbook.jobs.tasks import TASKS
+from rollbook.logs import kind_and_place
 
 POLL_SECONDS = 1.0
 
 log = structlog.get_logger()
+
+
+async def run_until_told(database: Database, *, once: bool = False) -> int | None:
+    """As `run`, in a process of its own: SIGINT and SIGTERM end it, and None says that they did.
+
+    The handlers are set here, since a process that a shell put into the background starts with SIGINT ignored.
+    """
+    work = asyncio.create_task(run(database, once=once))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, work.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        return None
 
 
 async def run(database: Database, *, once: bool = False) -> int:
@@ -41,6 +58,9 @@ async def run(database: Database, *, once: bool = False) -> int:
             done += worked
         except (Unavailable, Collision) as error:
             log.warning("the worker waits for the database", kind=type(error).__name__)
+            worked = 0
+        except Exception as error:  # noqa: BLE001 - the worker goes on; what broke is logged for the operator
+            log.error("the worker stumbled", **kind_and_place(error))
             worked = 0
         if not worked:
             if once:

@@ -273,17 +273,46 @@ def test_an_archive_is_watched_by_the_worker_that_follows(own: Installation) -> 
     assert [(row["name"], row["state"]) for row in rows(own, acme)] == [("watch_archives", "done")]
 
 
-def test_a_worker_that_is_told_to_stop_stops(address: dict[str, str], own: Installation) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_told_to_stop_stops(
+    address: dict[str, str], own: Installation, number: signal.Signals
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "rollbook", "worker"],
         env={**clean_environment(), **address},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell does in the background
     )
     deadline = time.monotonic() + 30
     while own.database.engine.read(heartbeat.last) is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 0, said
     assert b"Traceback" not in said
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_the_worker(
+    own: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stumbled = []
+
+    async def once_broken(*_: Any, **__: Any) -> None:
+        if not stumbled:
+            stumbled.append(1)
+            raise RuntimeError("as a bug would")
+
+    monkeypatch.setattr(schedule, "queue_due", once_broken)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+
+    async def work_a_while() -> bool:
+        task = asyncio.create_task(worker.run(own.database))
+        await asyncio.sleep(0.5)
+        alive = not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return alive
+
+    assert asyncio.run(work_a_while())
+    assert stumbled
