@@ -31,4 +31,6 @@ def configure() -> None:
     )
     # uvicorn prints tracebacks with exception texts, which may hold a person's data; our doors log the kind instead.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    # psycopg logs the server's texts, which quote values, where one error hides another.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -1,4 +1,8 @@
-"""PostgreSQL through psycopg 3: held connections, prepared statements, one pipeline a transaction."""
+"""PostgreSQL through psycopg 3: held connections, prepared statements, as few statements and round trips as can be.
+
+A brief read is one statement. A write is what it reads first, then everything it writes as one statement (joined.py)
+together with its commit.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from psycopg.types.string import TextLoader
 from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from rollbook.database.joined import JoiningTx
 from rollbook.database.statements import Collision, Compiler, Tx
 from rollbook.errors import Unavailable
 
@@ -40,6 +45,7 @@ class PostgresEngine:
 
     def __init__(self, address: str, *, connections: int) -> None:
         self._compiler = Compiler(_NumericDialect())
+        self._texts: dict[tuple[str, ...], str] = {}
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             address,
             min_size=1,
@@ -53,30 +59,45 @@ class PostgresEngine:
 
     def read_brief(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` without a transaction: each statement sees its own moment."""
-        return self._again(lambda connection: self._pipelined(connection, fn))
+        return self._again(lambda connection: fn(Tx(connection, self._compiler)))
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` on one snapshot, read only."""
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        return self._again(lambda connection: self._pipelined(connection, fn, begin))
+        return self._again(lambda connection: self._snapshot(connection, fn))
 
     def write(self, fn: Callable[[Tx], T]) -> T:
-        """Runs `fn` in a transaction, again after a lost serialization or a collision, and waits for COMMIT."""
-        return self._again(lambda connection: self._pipelined(connection, fn, "BEGIN"))
+        """Runs `fn` in a transaction, again after a lost serialization or a collision, and waits for its commit."""
+        return self._again(lambda connection: self._transaction(connection, fn))
 
     def close(self) -> None:
         """Lets go of every connection."""
         self._pool.close()
 
-    def _pipelined(self, connection: Connection, fn: Callable[[Tx], T], begin: str | None = None) -> T:
+    def _snapshot(self, connection: Connection, fn: Callable[[Tx], T]) -> T:
         try:
             with connection.pipeline():
-                cursor = connection.cursor()
-                if begin:
-                    cursor.execute(begin)
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 result = fn(Tx(connection, self._compiler))
-                if begin:
-                    cursor.execute("COMMIT")
+                connection.execute("COMMIT")
+            return result
+        except BaseException as error:
+            _recover(connection, failed=isinstance(error, psycopg.Error))
+            raise
+
+    def _transaction(self, connection: Connection, fn: Callable[[Tx], T]) -> T:
+        """A pipeline is one transaction, begun by its first statement and committed by the Sync at its end: BEGIN and
+        COMMIT would be two statements more (PostgreSQL's manual, section 54.2.5 "Pipelining").
+        """
+        try:
+            with connection.pipeline():
+                tx = JoiningTx(connection, self._compiler, self._texts)
+                try:
+                    result = fn(tx)
+                    tx.flush()
+                except BaseException as error:
+                    if not isinstance(error, psycopg.Error):  # else the server has undone it already
+                        _undo(connection, tx)
+                    raise
             return result
         except BaseException as error:
             _recover(connection, failed=isinstance(error, psycopg.Error))
@@ -95,10 +116,20 @@ class PostgresEngine:
             except PoolTimeout:
                 raise _unavailable() from None
             except psycopg.OperationalError:
-                # The connection died. Whether a COMMIT under way took place cannot be known: the verbs are
+                # The connection died. Whether a commit under way took place cannot be known: the verbs are
                 # idempotent, so the client may send the same request again.
                 raise _unavailable() from None
         raise collision
+
+
+def _undo(connection: Connection, tx: JoiningTx) -> None:
+    """What `fn` wrote before it raised must not be committed by the pipeline's end."""
+    if not tx.sent_writes:
+        return
+    try:
+        connection.execute("ROLLBACK")
+    except psycopg.Error:
+        connection.close()
 
 
 def _recover(connection: Connection, *, failed: bool) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = tuple[Any, ...]
-Statement = Select[*tuple[Any, ...]] | Insert | Update | Delete
+Write = Insert | Update | Delete
+Statement = Select[*tuple[Any, ...]] | Write
 Parameters = Mapping[str, Any]
 
 
@@ -79,6 +80,7 @@ def _in_order(names: Sequence[str], defaults: Parameters) -> Callable[[Parameter
 
 
 _WITHOUT_COLUMNS = (Select, Delete)
+MOST_TEXTS = 2000  # an update has a text for each set of columns that changes: far fewer in practice, and bounded
 
 
 class Compiler:
@@ -95,6 +97,8 @@ class Compiler:
         key = (statement, names)
         compiled = self._kept.get(key)
         if compiled is None:
+            if len(self._kept) >= MOST_TEXTS:
+                self._kept.clear()
             compiled = self._kept[key] = Compiled(self._compile(statement, names))
         return compiled
 
@@ -139,14 +143,14 @@ class Tx:
         """Every row of a statement of a module."""
         return self.send(statement, parameters).all()
 
-    def run(self, statement: Statement, parameters: Parameters) -> None:
+    def run(self, statement: Write, parameters: Parameters) -> None:
         """Runs a write whose rows nobody reads."""
         self.send(statement, parameters)
 
     def run_each(self, statement: Insert, rows: Iterable[Parameters]) -> None:
         """Runs an insert once per row."""
         for row in rows:
-            self.send(statement, row)
+            self.run(statement, row)
 
     def search(self, statement: Statement) -> list[Row]:
         """Every row of a statement built for this one question, its values inside (filters, IN lists)."""

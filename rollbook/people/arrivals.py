@@ -16,6 +16,7 @@ from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
 from rollbook.people import identity_links, profiles, record, users
+from rollbook.people.credentials import LookUp
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -41,28 +42,37 @@ class Candidate:
 
 
 _WORDS = {"user_name": "userName", "external_id": "externalId", "email": "e-mail"}
-_CANDIDATES = (
-    record.SELECT.where(
-        record.any_of(
-            table.c.user_name_key == bindparam("user_name_key"),
-            table.c.external_id == bindparam("external_id"),
-            table.c.email_key == bindparam("email_key"),
-        )
-    )
-    .order_by(table.c.id)
-    .with_for_update()
+_SHARING = record.any_of(
+    table.c.user_name_key == bindparam("user_name_key"),
+    table.c.external_id == bindparam("external_id"),
+    table.c.email_key == bindparam("email_key"),
 )
+_CANDIDATES = record.SELECT.where(_SHARING).order_by(table.c.id).with_for_update()
+_LOOK_UP = LookUp(_SHARING)
+
+
+def look_up(profile: Profile) -> tuple[LookUp, dict[str, str | None]]:
+    """Asks together with the caller's key whether anybody has one of the newcomer's names; mostly nobody has."""
+    return _LOOK_UP, _names(profile)
 
 
 def arrive(
-    tx: Tx, company_id: str, profile: Profile, *, active: bool | None = None, actor: Actor, now: datetime
+    tx: Tx,
+    company_id: str,
+    profile: Profile,
+    *,
+    active: bool | None = None,
+    unknown: bool = False,
+    actor: Actor,
+    now: datetime,
 ) -> Arrival:
     """Creates, links or restores the user that a provisioning client posts; `active` None means true.
 
-    Raises Conflict with the field, the holder and the next click; InvalidValue for what a field cannot hold.
+    `unknown` says that the caller's look-up found nobody with one of the names. Raises Conflict with the
+    field, the holder and the next click; InvalidValue for what a field cannot hold.
     """
     profiles.check(profile)
-    candidates = _candidates(tx, company_id, profile)
+    candidates = [] if unknown else _candidates(tx, company_id, profile)
     if not candidates:
         user = users.create(
             tx, company_id, profile, active=active is not False, linked=True, vetted=True, actor=actor, now=now
@@ -95,21 +105,23 @@ def arrive(
     return Arrival(user, outcome, before)
 
 
-def _candidates(tx: Tx, company_id: str, profile: Profile) -> list[Candidate]:
-    user_name_key, email_key = fold(profile.user_name), fold(profile.email)
-    parameters = {
-        "company": company_id,
-        "user_name_key": user_name_key,
+def _names(profile: Profile) -> dict[str, str | None]:
+    return {
+        "user_name_key": fold(profile.user_name),
         "external_id": profile.external_id,
-        "email_key": email_key,
+        "email_key": fold(profile.email),
     }
+
+
+def _candidates(tx: Tx, company_id: str, profile: Profile) -> list[Candidate]:
+    names = _names(profile)
     candidates = []
-    for row in tx.all(_CANDIDATES, parameters):
+    for row in tx.all(_CANDIDATES, {"company": company_id, **names}):
         user = record.of_row(row)
         shared = {
-            "user_name": fold(user.user_name) == user_name_key,
+            "user_name": fold(user.user_name) == names["user_name_key"],
             "external_id": profile.external_id is not None and user.external_id == profile.external_id,
-            "email": fold(user.email) == email_key,
+            "email": fold(user.email) == names["email_key"],
         }
         candidates.append(Candidate(user, tuple(name for name, same in shared.items() if same)))
     # An archived user keeps the text of an address that an active one has taken since, but no claim to it.

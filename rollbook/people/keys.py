@@ -1,6 +1,7 @@
 """API keys: issued and shown once, listed with their last use, expiring, revoked; two may live during a rotation.
 
-A SCIM key opens /scim and nothing else, an api key never opens /scim. Only a digest is stored (people/tokens.py).
+A SCIM key opens /scim and nothing else, an api key never opens /scim. Only a digest is stored (tokens.py); whoever
+presents one is examined in credentials.py.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-import msgspec
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -18,19 +18,12 @@ from rollbook import clock
 from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
-from rollbook.database.statements import Answer
-from rollbook.database.tables import api_keys, companies, failed_sign_ins
-from rollbook.errors import NotFound, Unauthorized
+from rollbook.database.tables import api_keys, failed_sign_ins
+from rollbook.errors import NotFound
 from rollbook.people import tokens
-from rollbook.people.tokens import Pepper, Token
+from rollbook.people.tokens import Pepper
 
 Scope = Literal["scim", "api"]
-
-_REFUSED = (
-    "The user name or the key is wrong, expired or revoked. Check in Okta under Provisioning, Integration: the user "
-    "name is your subdomain, the password your SCIM API key."
-)
-_NO_TOKEN = Token("none", "00000000-0000-0000-0000-000000000000", "00000000", "rb_none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +40,6 @@ class Key:
     revoked_at: str | None
 
 
-class Holder(msgspec.Struct, frozen=True):
-    """Whose key it is. `stale_digest` asks for the digest to be made anew under the current secret."""
-
-    company_id: str
-    subdomain: str
-    key_id: str
-    scope: str
-    stale_digest: bool
-
-
 _COLUMNS = (
     api_keys.c.id,
     api_keys.c.scope,
@@ -71,18 +54,6 @@ _OF_COMPANY = api_keys.c.company_id == bindparam("company")
 _INSERT = insert(api_keys)
 _ALL = select(*_COLUMNS).where(_OF_COMPANY).order_by(api_keys.c.id)
 _ONE = select(*_COLUMNS).where(_OF_COMPANY, api_keys.c.id == bindparam("key"))
-_BY_PREFIX = (
-    select(
-        api_keys.c.id,
-        api_keys.c.digest,
-        api_keys.c.scope,
-        api_keys.c.expires_at,
-        api_keys.c.revoked_at,
-        companies.c.subdomain,
-    )
-    .join_from(api_keys, companies, companies.c.id == api_keys.c.company_id)
-    .where(_OF_COMPANY, api_keys.c.prefix == bindparam("prefix"))
-)
 _UPDATE = update(api_keys).where(_OF_COMPANY, api_keys.c.id == bindparam("key"))
 _COUNT_FAILED = upsert(failed_sign_ins)
 _COUNT_FAILED = _COUNT_FAILED.on_conflict_do_update(
@@ -159,43 +130,6 @@ def revoke(tx: Tx, company_id: str, key_id: str, *, actor: Actor, now: datetime)
     tx.run(_UPDATE, {"company": company_id, "key": key_id, "revoked_at": at})
     events.record(tx, company_id, "KeyRevoked", key_id, {"revoked_at": [None, at]}, actor=actor, now=now)
     return replace(key, revoked_at=at)
-
-
-class Claim:
-    """A credential under examination: the look-up is sent, `holder` waits for it and decides.
-
-    Whatever is wrong, the same work is done and the same answer given, so that neither tells which part was wrong.
-    """
-
-    __slots__ = ("_answer", "_subdomain", "_token")
-
-    def __init__(self, token: Token, subdomain: str | None, answer: Answer) -> None:
-        self._token = token
-        self._subdomain = subdomain
-        self._answer = answer
-
-    @property
-    def company_id(self) -> str:
-        """The company that the key says it is of; true only once `holder` has returned."""
-        return self._token.company_id
-
-    def holder(self, scope: Scope, *, pepper: Pepper, now: datetime) -> Holder:
-        """Whose key it is. Raises Unauthorized."""
-        row = self._answer.one()
-        key_id, digest, kept_scope, expires_at, revoked_at, subdomain = row or ("", "", "", None, None, "")
-        matches = pepper.matches(self._token.text, digest)
-        expired = expires_at is not None and expires_at <= clock.text(now)
-        named = self._subdomain is None or self._subdomain.strip().lower() == subdomain
-        if not (matches and row and kept_scope == scope and named) or expired or revoked_at:
-            raise Unauthorized(_REFUSED)
-        stale = pepper.previous is not None and digest != pepper.digest(self._token.text)
-        return Holder(self._token.company_id, subdomain, key_id, scope, stale)
-
-
-def claim(tx: Tx, text: str, *, subdomain: str | None) -> Claim:
-    """Sends the look-up of a key's text; `subdomain` is the Basic user name where there is one."""
-    token = tokens.read(text) or _NO_TOKEN
-    return Claim(token, subdomain, tx.send(_BY_PREFIX, {"company": token.company_id, "prefix": token.prefix}))
 
 
 def note_use(tx: Tx, company_id: str, used: Mapping[str, tuple[str, str | None]]) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from rollbook.database import Tx
-from rollbook.database.statements import Answer
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, NotFound
 from rollbook.people import record, users
+from rollbook.people.credentials import LookUp
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
@@ -51,10 +51,13 @@ FIELDS = frozenset(_FOLDED) | frozenset(_EXACT) | {"active"}
 UNIQUE = frozenset({"id", "external_id", "user_name"})
 
 _LIVING = (table.c.company_id == bindparam("company"), table.c.deleted_at.is_(None))
+_UNIQUE_COLUMNS = {**_EXACT, "user_name": table.c.user_name_key}
 _BY_UNIQUE = {
     field: record.SELECT.where(*_LIVING, column == bindparam("value")).order_by(table.c.id)
-    for field, column in {**_EXACT, "user_name": table.c.user_name_key}.items()
+    for field, column in _UNIQUE_COLUMNS.items()
 }
+# The same for a request whose key is examined in the same statement.
+_LOOK_UPS = {field: LookUp(and_(*_LIVING, column == bindparam("value"))) for field, column in _UNIQUE_COLUMNS.items()}
 _PAGE = record.SELECT.where(*_LIVING).order_by(table.c.id).limit(bindparam("limit")).offset(bindparam("offset"))
 # Two counts that an index alone answers; one with both conditions would walk the rows.
 _COUNT = select(func.count()).where(table.c.company_id == bindparam("company"))
@@ -70,24 +73,27 @@ def page(tx: Tx, company_id: str, condition: Condition | None, *, offset: int, l
         total = _number(everybody.one()) - _number(deleted.one())
         return Page([record.of_row(row) for row in rows.all()] if rows else [], total)
     if isinstance(condition, Equals) and condition.field in UNIQUE:
-        return page_of(send_unique(tx, company_id, condition), offset=offset, limit=limit)
+        found = tx.all(_BY_UNIQUE[condition.field], {"company": company_id, "value": _key(condition)})
+        return page_of([record.of_row(row) for row in found], offset=offset, limit=limit)
     matching = (table.c.company_id == company_id, table.c.deleted_at.is_(None), sql(condition))
     total = _number(tx.search(select(func.count()).where(*matching))[0])
     query = record.SELECT.where(*matching).order_by(table.c.id).limit(limit).offset(offset)
     return Page(users.search(tx, query) if limit else [], total)
 
 
-def send_unique(tx: Tx, company_id: str, condition: Equals) -> Answer:
-    """Sends the look-up by a field that is UNIQUE and does not wait; read it with `page_of`."""
+def look_up(condition: Equals) -> tuple[LookUp, dict[str, str]]:
+    """The look-up by a field that is UNIQUE, and its values; what it finds is a page by `page_of`."""
+    return _LOOK_UPS[condition.field], {"value": _key(condition)}
+
+
+def page_of(found: list[User], *, offset: int, limit: int) -> Page:
+    """The page of a look-up that found nobody or one."""
+    return Page(found[offset : offset + limit], len(found))
+
+
+def _key(condition: Equals) -> str:
     value = str(condition.value)
-    key = fold(value) if condition.field == "user_name" else value
-    return tx.send(_BY_UNIQUE[condition.field], {"company": company_id, "value": key})
-
-
-def page_of(answer: Answer, *, offset: int, limit: int) -> Page:
-    """The page that `send_unique` asked for: nobody or one."""
-    rows = answer.all()
-    return Page([record.of_row(row) for row in rows[offset : offset + limit]], len(rows))
+    return fold(value) if condition.field == "user_name" else value
 
 
 def sql(condition: Condition) -> ColumnElement[bool]:

@@ -20,6 +20,7 @@ from rollbook.database.statements import Answer
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.people import addresses, alarms, claims, profiles, sign_in
+from rollbook.people.credentials import LookUp
 from rollbook.people.profiles import Profile
 from rollbook.people.record import NOT_SHOWN, OF_COMPANY, SELECT, User, kept_changes, profile_of
 from rollbook.people.roles import Role
@@ -30,6 +31,9 @@ _ONE = SELECT.where(*ONE)
 _ONE_LOCKED = _ONE.with_for_update()
 _INSERT = sa.insert(users)
 _UPDATE = sa.update(users).where(*ONE)
+# One user by id, for a request whose key is examined in the same statement.
+BY_ID = LookUp(sa.and_(*ONE))
+BY_ID_LOCKED = LookUp(sa.and_(*ONE), lock=True)
 _ACTIVE_ADMINS = select(func.count()).where(
     OF_COMPANY, users.c.role == "admin", users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
 )

@@ -12,8 +12,9 @@ import msgspec
 from rollbook.activity.events import Actor
 from rollbook.activity.log import Entry
 from rollbook.database import Database, Tx
-from rollbook.people import keys
-from rollbook.people.keys import Claim, Holder
+from rollbook.database.statements import Parameters
+from rollbook.people import credentials
+from rollbook.people.credentials import Claim, Holder, LookUp
 from rollbook.people.tokens import Pepper
 from rollbook.scim.key_use import KeyUse
 
@@ -55,9 +56,9 @@ class Request(msgspec.Struct):
         """The id in the address, where it can be a user's; anything else never reaches the database."""
         return self.resource_id if _ID.fullmatch(self.resource_id) else None
 
-    def claim(self, tx: Tx) -> Claim:
-        """Sends the look-up of the key; `admit` decides about it."""
-        return keys.claim(tx, self.key, subdomain=self.subdomain)
+    def claim(self, tx: Tx, look_up: LookUp | None = None, values: Parameters | None = None) -> Claim:
+        """Sends the look-up of the key, and of users with it; `admit` decides about it."""
+        return credentials.claim(tx, self.key, subdomain=self.subdomain, look_up=look_up, values=values)
 
     def admit(self, claim: Claim) -> Actor:
         """Lets the key's holder in. Raises Unauthorized."""

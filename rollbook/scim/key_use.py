@@ -15,7 +15,7 @@ from rollbook import clock
 from rollbook.database import Collision, Database, Tx
 from rollbook.errors import NotFound, Unavailable
 from rollbook.people import companies, keys
-from rollbook.people.keys import Holder
+from rollbook.people.credentials import Holder
 from rollbook.people.tokens import Pepper
 
 SECONDS = 60

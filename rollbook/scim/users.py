@@ -36,21 +36,21 @@ async def list_(request: Request) -> Answer:
     text = request.query.get("filter")
     node = parse_filter(text) if text is not None and text.strip() else None
     condition = condition_of(node) if node is not None else None
-    brief = isinstance(condition, search.Equals) and condition.field in search.UNIQUE
     # What an e-mail's type says is settled below, so such a filter is answered from all that it may mean.
     exact = node is None or not _looks_inside(node)
+    unique = condition if isinstance(condition, search.Equals) and condition.field in search.UNIQUE else None
 
     def find(tx: Tx) -> search.Page:
-        claim = request.claim(tx)
-        if brief and exact:  # the look-up of the key and this one share a round trip
-            found = search.send_unique(tx, claim.company_id, condition)  # type: ignore[arg-type]
+        if unique is not None:
+            claim = request.claim(tx, *search.look_up(unique))
             request.admit(claim)
-            return search.page_of(found, offset=page.start_index - 1, limit=page.count)
+            return search.page_of(claim.users(), offset=page.start_index - 1, limit=page.count)
+        claim = request.claim(tx)
         request.admit(claim)
         offset, limit = (page.start_index - 1, page.count) if exact else (0, MAX_RESULTS)
         return search.page(tx, claim.company_id, condition, offset=offset, limit=limit)
 
-    found = await request.service.database.read(find, brief=brief)
+    found = await request.service.database.read(find, brief=unique is not None)
     resources = [mapping.resource_of(user, request.service.base_url) for user in found.users]
     total = found.total
     if not exact and node is not None:
@@ -65,10 +65,9 @@ async def get(request: Request) -> Answer:
     projection = _projection(request)
 
     def find(tx: Tx) -> User:
-        claim = request.claim(tx)
-        found = users.ask(tx, claim.company_id, _id(request))
+        claim = request.claim(tx, users.BY_ID, {"user": _id(request)})
         request.admit(claim)
-        return _present(request, users.found(found))
+        return _present(request, claim.user())
 
     user = await request.service.database.read(find, brief=True)
     version = mapping.version_of(user)
@@ -85,9 +84,17 @@ async def create(request: Request) -> Answer:
     active = sent.resource.get("active")
 
     def arrive(tx: Tx) -> User:
-        claim = request.claim(tx)
+        claim = request.claim(tx, *arrivals.look_up(profile))
         actor = request.admit(claim)
-        arrival = arrivals.arrive(tx, claim.company_id, profile, active=active, actor=actor, now=request.now)
+        arrival = arrivals.arrive(
+            tx,
+            claim.company_id,
+            profile,
+            active=active,
+            unknown=not claim.users(),
+            actor=actor,
+            now=request.now,
+        )
         entry = request.entry(
             201,
             arrival.outcome,
@@ -140,10 +147,9 @@ async def delete(request: Request) -> Answer:
     """DELETE /Users/{id}: archived, and unknown to SCIM from now on; the names are free again."""
 
     def remove(tx: Tx) -> None:
-        claim = request.claim(tx)
-        found = users.ask(tx, claim.company_id, _id(request), lock=True)
+        claim = request.claim(tx, users.BY_ID_LOCKED, {"user": _id(request)})
         actor = request.admit(claim)
-        before = _present(request, users.found(found))
+        before = _present(request, claim.user())
         _check_version(request, before)
         after = users.delete(tx, before, actor=actor, now=request.now)
         changes = record.differences(before, after)
@@ -158,10 +164,9 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
     """A write by id: whoever was never linked is linked by it, then the user becomes what `change` wants."""
 
     def write(tx: Tx) -> User:
-        claim = request.claim(tx)
-        found = users.ask(tx, claim.company_id, _id(request), lock=True)
+        claim = request.claim(tx, users.BY_ID_LOCKED, {"user": _id(request)})
         actor = request.admit(claim)
-        before = _present(request, users.found(found))
+        before = _present(request, claim.user())
         _check_version(request, before)
         profile, active, ignored = change(tx, before)
         user = before

@@ -12,7 +12,7 @@ from rollbook import clock
 from rollbook.database import Tx
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, Unauthorized
-from rollbook.people import addresses, alarms, invitations, keys, returners, sign_in
+from rollbook.people import addresses, alarms, credentials, invitations, keys, returners, sign_in
 from rollbook.people import users as people
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -224,7 +224,9 @@ def test_a_scim_key_opens_nothing_but_scim(acme: Tenant, house: House, server: T
     with pytest.raises(Unauthorized):
         house.write(lambda tx: sign_in.consume_link(tx, acme.key, pepper=pepper, now=clock.now()))
     with pytest.raises(Unauthorized):
-        house.read(lambda tx: keys.claim(tx, acme.key, subdomain=None).holder("api", pepper=pepper, now=clock.now()))
+        house.read(
+            lambda tx: credentials.claim(tx, acme.key, subdomain=None).holder("api", pepper=pepper, now=clock.now())
+        )
     with httpx2.Client(
         base_url=server.url, auth=(acme.company.subdomain, acme.key), verify=PLAIN, follow_redirects=True
     ) as http:

@@ -13,8 +13,9 @@ from rollbook.activity import events
 from rollbook.database import Tx
 from rollbook.database.tables import api_keys
 from rollbook.errors import Conflict, InvalidValue, NotFound, Unauthorized
-from rollbook.people import companies, keys, tokens
-from rollbook.people.keys import Holder, Key, Scope
+from rollbook.people import companies, credentials, keys, tokens
+from rollbook.people.credentials import Holder
+from rollbook.people.keys import Key, Scope
 from rollbook.people.tokens import Pepper
 from rollbook.scim.key_use import KeyUse
 from tests import history
@@ -48,7 +49,7 @@ def holder(
     pepper: Pepper | None = None,
 ) -> Holder:
     pepper = pepper or house.installation.pepper
-    return house.read(lambda tx: keys.claim(tx, text, subdomain=subdomain).holder(scope, pepper=pepper, now=now))
+    return house.read(lambda tx: credentials.claim(tx, text, subdomain=subdomain).holder(scope, pepper=pepper, now=now))
 
 
 def subdomain_of(house: House, company_id: str) -> str:

@@ -12,13 +12,17 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from rollbook import settings
 from rollbook.database import schema
 from rollbook.database.statements import Compiler
-from rollbook.people import arrivals, claims, keys, managers, returners, search, users
+from rollbook.people import arrivals, claims, credentials, managers, returners, search, users
 from tests.servers import environment
 
 LOOK_UPS = {
-    "the key of a request": keys._BY_PREFIX,
+    "the key of a request": credentials._ALONE,
     "a user by id": users._ONE,
     "who a POST may be about": arrivals._CANDIDATES,
+    "who a POST may be about, with its key": arrivals._LOOK_UP.statement,
+    "a user by id, with the key": users.BY_ID.statement,
+    "a user by id to be changed, with the key": users.BY_ID_LOCKED.statement,
+    **{f"a user by {field}, with the key": look_up.statement for field, look_up in search._LOOK_UPS.items()},
     "who holds a name": claims._HOLDERS,
     "who a manager's text names": managers._NAMED,
     "who has a former name": returners._LIVING,

@@ -19,7 +19,7 @@ from rollbook.database import Tx
 from rollbook.database.schema import engine_for
 from rollbook.errors import Misconfigured, Unauthorized
 from rollbook.installation import Installation, open_installation
-from rollbook.people import companies, keys, sign_in, tokens
+from rollbook.people import companies, credentials, keys, sign_in, tokens
 from rollbook.people import users as people
 from tests import postgres
 from tests.cast import ADA, LEO, patch, scim_user
@@ -78,7 +78,7 @@ def link_for(own: Installation, company_id: str) -> tuple[str, str]:
     return own.database.engine.write(work)
 
 
-def credentials(subdomain: str, secret: str) -> list[str]:
+def ways_of(subdomain: str, secret: str) -> list[str]:
     """The ways in which a client may present a key."""
     return [
         "Basic " + base64.b64encode(f"{subdomain}:{secret}".encode()).decode(),
@@ -111,7 +111,7 @@ def test_what_was_planted_is_found_nowhere(own: Installation, address: dict[str,
 
         for secret in (wrong, api_key, link, CANARY, key[:-1], key.upper()):
             planted.add(secret)
-            for value in credentials("acme", secret):
+            for value in ways_of("acme", secret):
                 send("GET", "/Users", headers={"Authorization": value})
                 send("POST", "/Users", body=scim_user(LEO), headers={"Authorization": value})
         leo = send("POST", "/Users", body=scim_user(LEO, password=CANARY)).json()["id"]
@@ -177,7 +177,7 @@ def test_a_mistyped_key_is_told_from_nothing(own: Installation) -> None:
     ):
 
         def ask(tx: Tx, text_: str = text_, subdomain: str | None = subdomain) -> None:
-            keys.claim(tx, text_, subdomain=subdomain).holder("scim", pepper=own.pepper, now=clock.now())
+            credentials.claim(tx, text_, subdomain=subdomain).holder("scim", pepper=own.pepper, now=clock.now())
 
         with pytest.raises(Unauthorized) as refusal:
             own.database.engine.read(ask)

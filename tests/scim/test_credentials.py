@@ -11,7 +11,7 @@ import pytest
 
 from rollbook import clock
 from rollbook.database import Tx
-from rollbook.people import keys
+from rollbook.people import credentials, keys
 from rollbook.scim.key_use import KeyUse
 from tests.cast import LEO, scim_user
 from tests.conftest import OPERATOR, House, Tenant
@@ -158,7 +158,7 @@ def test_failures_are_counted_per_minute_whatever_name_was_given(house: House, a
 def test_the_last_use_of_a_key_is_stored_with_the_next_flush(house: House, acme: Tenant, server: ThreadServer) -> None:
     use = KeyUse(house.installation.database, house.installation.pepper)
     holder = house.read(
-        lambda tx: keys.claim(tx, acme.key, subdomain=None).holder(
+        lambda tx: credentials.claim(tx, acme.key, subdomain=None).holder(
             "scim", pepper=house.installation.pepper, now=clock.now()
         )
     )
