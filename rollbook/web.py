@@ -29,6 +29,7 @@ from rollbook.installation import Installation
 from rollbook.jobs import heartbeat, worker
 from rollbook.logs import kind_and_place
 from rollbook.origin import is_local
+from rollbook.scim import metrics as scim_metrics
 from rollbook.scim.app import ScimDoor
 from rollbook.supervisor import end_with_parent
 
@@ -158,6 +159,7 @@ def _operations(installation: Installation) -> list[Route]:
     async def metrics(request: Request) -> Response:
         if not is_local(request.scope, settings.proxies):
             return PlainTextResponse("Metrics are for this machine and trusted proxies.\n", status_code=403)
+        scim_metrics.publish()
         return Response(generate_latest(_registry()), media_type=CONTENT_TYPE_LATEST)
 
     def _registry() -> CollectorRegistry:

@@ -6,7 +6,6 @@ browser's own word on where the request comes from must be ours.
 
 from __future__ import annotations
 
-import asyncio
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
@@ -17,7 +16,6 @@ from rollbook.settings import Settings
 
 MAX_BODY = 64 * 1024
 MAX_FIELDS = 32
-BODY_SECONDS = 15
 TOKEN = "form_token"  # noqa: S105 - the field's name
 
 _FORGED = "This form did not come from a page of Rollbook, or that page is too old. Go back, reload it, and try again."
@@ -56,17 +54,13 @@ def refuse_foreign(request: Request, settings: Settings) -> None:
 
 
 async def read(request: Request) -> dict[str, str]:
-    """The fields of a form, the last of each name. Raises InvalidValue where it is none, or too large or slow."""
+    """The fields of a form, the last of each name. Raises InvalidValue where it is none, or too large."""
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     body = b""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                if len(body) > MAX_BODY:
-                    raise InvalidValue("The form is larger than 64 KiB, and nothing was done.", field="form")
-    except TimeoutError:
-        raise InvalidValue("The form did not arrive in time; send it again.", field="form") from None
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise InvalidValue("The form is larger than 64 KiB, and nothing was done.", field="form")
     if body and media != "application/x-www-form-urlencoded":
         raise InvalidValue("Forms are read as application/x-www-form-urlencoded only.", field="form")
     try:

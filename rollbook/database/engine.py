@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakKeyDictionary
 
+from rollbook.database.shared_commits import SharedCommits
 from rollbook.database.sqlite import SqliteEngine, make_file
 from rollbook.database.statements import Collision, Tx
+from rollbook.database.threads import in_thread
 from rollbook.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,48 +33,35 @@ class Database:
     def __init__(self, engine: SqliteEngine | PostgresEngine, *, threads: int) -> None:
         self.engine = engine
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._commits: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedCommits] = WeakKeyDictionary()
 
     async def read(self, fn: Callable[[Tx], T], *, brief: bool = False) -> T:
-        """Runs `fn` for its answer; it cannot write.
+        """Runs `fn` for its answer; it cannot write. Several statements of one `fn` see one snapshot.
 
-        `brief` promises a handful of rows found by an index: SQLite then answers on the spot (some ten
-        microseconds, less than the way to a thread and back). Several statements of one `fn` see one snapshot on
-        SQLite, and on PostgreSQL unless brief.
+        `brief` promises a handful of rows found by an index, and does without the snapshot; SQLite then answers on
+        the spot, in less time than the way to a thread and back takes.
         """
-        if isinstance(self.engine, SqliteEngine):
-            if brief:
-                return self.engine.read(fn)
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self.engine.read, fn)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self.engine.read_brief if brief else self.engine.read, fn
-        )
+        engine = self.engine
+        if brief and isinstance(engine, SqliteEngine):
+            return engine.read_brief(fn)
+        return await in_thread(self._threads, partial(engine.read_brief if brief else engine.read, fn))
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
-        """Runs `fn` and returns when its change is durable."""
-        loop = asyncio.get_running_loop()
+    async def write(self, fn: Callable[[Tx], T], *, brief: bool = False) -> T:
+        """Runs `fn` and returns when its change is durable; `brief` promises a handful of rows found by an index."""
         if not isinstance(self.engine, SqliteEngine):
-            return await loop.run_in_executor(self._threads, self.engine.write, fn)
-        future: asyncio.Future[T] = loop.create_future()
-
-        def settle(result: Any, error: BaseException | None) -> None:
-            if future.done():  # the caller went away; the write stands
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-        def deliver(result: Any, error: BaseException | None) -> None:
-            # A loop that ended meanwhile has nobody waiting, and its error must not end the writer of all others.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, result, error)
-
-        self.engine.submit(fn, deliver)
-        return await future
+            return await in_thread(self._threads, partial(self.engine.write, fn))
+        loop = asyncio.get_running_loop()
+        commits = self._commits.get(loop)
+        if commits is None:
+            commits = self._commits[loop] = SharedCommits(self.engine, self._writer)
+        result: T = await commits.submit(fn, brief=brief)
+        return result
 
     def close(self) -> None:
         """Finishes the writes under way and lets go of every connection."""
         self._threads.shutdown()
+        self._writer.shutdown()
         self.engine.close()
 
 

@@ -7,13 +7,16 @@ together with its commit.
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
+import structlog
 from psycopg import errors as pg
 from psycopg import pq
+from psycopg.sql import SQL, Identifier
 from psycopg.types.string import TextLoader
 from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -26,7 +29,16 @@ T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 ATTEMPTS = 4
+LOOK_AFTER = (200, 1000)  # writes of this process
 ANOTHER_TURN = (pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
+
+
+_BELIEVED_EMPTY = (
+    "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' "
+    "AND reltuples < 100"
+)
+
+log = structlog.get_logger()
 
 
 class _NumericDialect(PGDialect_psycopg):
@@ -56,6 +68,7 @@ class PostgresEngine:
             configure=_configure,
         )
         self._pool.open()
+        self._writes = 0
 
     def read_brief(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` without a transaction: each statement sees its own moment."""
@@ -67,11 +80,25 @@ class PostgresEngine:
 
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` in a transaction, again after a lost serialization or a collision, and waits for its commit."""
+        self._writes += 1
+        if self._writes in LOOK_AFTER:
+            threading.Thread(target=self._look_at_new_tables, daemon=True).start()
         return self._again(lambda connection: self._transaction(connection, fn))
 
     def close(self) -> None:
         """Lets go of every connection."""
         self._pool.close()
+
+    def _look_at_new_tables(self) -> None:
+        """Lets PostgreSQL count the rows of tables that it believes empty. By itself it does so up to a minute after a
+        table began to fill; until then each plan, which a prepared statement keeps, walks everybody of a company.
+        """
+        try:
+            with self._pool.connection() as connection:
+                for (table,) in connection.execute(_BELIEVED_EMPTY).fetchall():
+                    connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
+        except (psycopg.Error, PoolTimeout) as error:
+            log.warning("new tables were not analyzed", kind=type(error).__name__)
 
     def _snapshot(self, connection: Connection, fn: Callable[[Tx], T]) -> T:
         try:
@@ -152,5 +179,6 @@ def _unavailable() -> Unavailable:
 def _configure(connection: Connection) -> None:
     """JSON is decoded by whoever reads it, and a statement that hangs must not hold its caller for ever."""
     connection.adapters.register_loader("jsonb", TextLoader)
+    connection.execute("SET plan_cache_mode = force_generic_plan")
     connection.execute("SET statement_timeout = '15s'")
     connection.execute("SET idle_in_transaction_session_timeout = '30s'")

@@ -1,14 +1,16 @@
-"""SQLite: readers beside one writer thread in which waiting writes share a commit (and its fsync)."""
+"""SQLite: readers beside one writing connection, whose commits (and fsyncs) waiting writes share.
+
+What waits for what is decided in shared_commits.py; this module runs it.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -17,11 +19,11 @@ from rollbook.database.statements import Collision, Compiler, Tx
 from rollbook.errors import Unavailable
 
 T = TypeVar("T")
-Deliver = Callable[[Any, BaseException | None], None]
+Work = Callable[[Tx], Any]
+Outcome = tuple[Any, BaseException | None]  # what a function returned, or what became of it instead
 
-# One fsync serves at most this many writes: a bound on what a single failing COMMIT takes with it.
-BATCH = 64
 BUSY_SECONDS = 5.0
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def make_file(path: Path) -> None:
@@ -39,7 +41,7 @@ def make_file(path: Path) -> None:
 
 
 class SqliteEngine:
-    """One file, one writer thread; a reader's connection belongs to the thread that reads."""
+    """One file. A reader's connection belongs to the thread that reads; the writer's to whoever has `_turn`."""
 
     name = "sqlite"
 
@@ -47,11 +49,10 @@ class SqliteEngine:
         self.path = path
         self._compiler = Compiler(SQLiteDialect_pysqlite(paramstyle="qmark"))
         self._local = threading.local()
-        self._waiting: SimpleQueue[tuple[Callable[[Tx], Any], Deliver] | None] = SimpleQueue()
-        self._writer = threading.Thread(target=self._write_waiting, name="sqlite-writer", daemon=True)
+        self._turn = threading.Lock()  # from before BEGIN until after COMMIT, which may happen in different threads
         self._closed = False
-        self._connect().close()  # a file that cannot be opened is told to the caller, not to the thread
-        self._writer.start()
+        self._writer = self._connect(check_same_thread=False)
+        self._writer.execute("PRAGMA busy_timeout = 0")  # `begin` waits by itself, and only where it may
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` on one snapshot, in the calling thread."""
@@ -62,32 +63,114 @@ class SqliteEngine:
         finally:
             connection.execute("COMMIT")
 
-    def submit(self, fn: Callable[[Tx], Any], deliver: Deliver) -> None:
-        """Queues a write; `deliver(result, error)` is called in the writer thread once it is durable or refused."""
-        if self._closed:
-            deliver(None, Unavailable("Rollbook is stopping; send the request again."))
-            return
-        self._waiting.put((fn, deliver))
+    def read_brief(self, fn: Callable[[Tx], T]) -> T:
+        """Runs `fn` in the calling thread, without a transaction: each statement sees its own moment."""
+        return fn(Tx(self._reader(), self._compiler))
 
     def write(self, fn: Callable[[Tx], T]) -> T:
-        """Runs `fn` as a write and waits until it is durable."""
-        future: Future[T] = Future()
+        """Runs `fn` as a write in the calling thread and returns when it is durable."""
+        ((result, error),) = self.run([fn])
+        if error is not None:
+            raise error
+        done: T = result
+        return done
 
-        def deliver(result: Any, error: BaseException | None) -> None:
-            if error is None:
-                future.set_result(result)
+    def run(self, works: Sequence[Work]) -> list[Outcome]:
+        """Runs these writes in one transaction and commits it; waits for its turn, at most BUSY_SECONDS."""
+        if not self.begin(patient=True):
+            return self._refusals(works)
+        outcomes = self.attempt(works)
+        if outcomes is None:
+            if not self.begin(patient=True):
+                return self._refusals(works)
+            outcomes = [self._alone(fn) for fn in works]
+            if not self._writer.in_transaction:  # a full disk ends the transaction, and what was done before with it
+                outcomes = self._refusals(works)
+        return self.commit(outcomes)
+
+    def begin(self, *, patient: bool) -> bool:
+        """Takes the turn and begins a transaction. False where others write, or the file takes nothing; `patient`
+        waits for them. After True, `attempt` or `commit` must follow.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        if not self._turn.acquire(patient, BUSY_SECONDS if patient else -1):
+            return False
+        while not self._closed:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:  # another process writes, for instance a command of the operator's
+                if not (patient and _is_busy(error)) or time.monotonic() > deadline:
+                    break
+                time.sleep(0.003)
             else:
-                future.set_exception(error)
+                return True
+        self._turn.release()
+        return False
 
-        self.submit(fn, deliver)
-        return future.result()
+    def attempt(self, works: Sequence[Work]) -> list[Outcome] | None:
+        """Runs these functions in the transaction begun; `commit` must follow.
+
+        None where one of several raised after it had written: then everything is undone, the turn given back, and
+        `run` has to give each a savepoint. A savepoint for each in the first place would cost all of them a copy of
+        every page they change, for the sake of a refusal that comes late.
+        """
+        outcomes: list[Outcome] = []
+        for fn in works:
+            written = self._writer.total_changes
+            try:
+                outcomes.append((fn(Tx(self._writer, self._compiler)), None))
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller who waits for it
+                if not self._writer.in_transaction:
+                    return self._refusals(works)
+                outcomes.append((None, _told(error)))
+                if self._writer.total_changes == written:
+                    continue
+                self._writer.execute("ROLLBACK")
+                if len(works) > 1:
+                    self._turn.release()
+                    return None
+        return outcomes
+
+    def commit(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Makes durable what was written and gives the turn back; where that fails, everybody is refused."""
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("COMMIT")
+        except sqlite3.Error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            return self._refusals(outcomes)
+        finally:
+            self._turn.release()
+        return outcomes
 
     def close(self) -> None:
-        """Finishes what waits, then ends the writer."""
-        if not self._closed:
-            self._closed = True
-            self._waiting.put(None)
-            self._writer.join()
+        """Waits for the write under way; whoever comes later is refused."""
+        with self._turn:
+            if not self._closed:
+                self._closed = True
+                self._writer.close()
+
+    def _alone(self, fn: Work) -> Outcome:
+        """One function in a savepoint of its own: what it raises undoes its rows and nobody else's."""
+        self._writer.execute("SAVEPOINT one")
+        try:
+            result = fn(Tx(self._writer, self._compiler))
+        except BaseException as error:  # noqa: BLE001 - as in `attempt`
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK TO one")
+                self._writer.execute("RELEASE one")
+            return None, _told(error)
+        self._writer.execute("RELEASE one")
+        return result, None
+
+    def _refusals(self, works: Sequence[Any]) -> list[Outcome]:
+        said = (
+            "Rollbook is stopping; send the request again."
+            if self._closed
+            else "The database did not take the write (busy or full); send the request again."
+        )
+        return [(None, Unavailable(said)) for _ in works]
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -96,9 +179,15 @@ class SqliteEngine:
             connection.execute("PRAGMA query_only = ON")
         return connection
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
+            connection = sqlite3.connect(
+                self.path,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                cached_statements=512,
+                check_same_thread=check_same_thread,
+            )
             # WAL lets readers go on beside the writer; FULL puts every commit on the disk before its answer.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -108,74 +197,19 @@ class SqliteEngine:
             raise _cannot_open(self.path) from None
         return connection
 
-    def _write_waiting(self) -> None:
-        connection = self._connect()
-        stop = False
-        while not stop:
-            batch = []
-            entry = self._waiting.get()
-            while entry is not None:
-                batch.append(entry)
-                if len(batch) == BATCH:
-                    break
-                try:
-                    entry = self._waiting.get_nowait()
-                except Empty:
-                    break
-            stop = entry is None
-            if batch:
-                self._commit(connection, batch)
-        connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Callable[[Tx], Any], Deliver]]) -> None:
-        outcomes: list[tuple[Any, BaseException | None]] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for fn, _ in batch:
-                outcomes.append(self._attempt(connection, fn, alone=len(batch) == 1))
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            # Nothing of this batch is durable, whatever its functions returned.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            outcomes = [(None, _refusal()) for _ in batch]
-        for (_, deliver), (result, error) in zip(batch, outcomes, strict=True):
-            deliver(result, error)
+def _told(error: BaseException) -> BaseException:
+    """What the caller gets to know: nothing of SQLite's own words, which quote values."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return Collision(error.sqlite_errorname)
+    if isinstance(error, sqlite3.OperationalError):
+        return Unavailable("The database did not take the write (busy or full); send the request again.")
+    return error
 
-    def _attempt(
-        self, connection: sqlite3.Connection, fn: Callable[[Tx], Any], *, alone: bool
-    ) -> tuple[Any, BaseException | None]:
-        """One function in a savepoint of its own: what it raises undoes its rows and nobody else's."""
-        if not alone:
-            connection.execute("SAVEPOINT one")
-        try:
-            result = fn(Tx(connection, self._compiler))
-        except sqlite3.IntegrityError as error:
-            self._undo(connection, alone=alone)
-            return None, Collision(error.sqlite_errorname)
-        except sqlite3.OperationalError:
-            self._undo(connection, alone=alone)
-            return None, _refusal()
-        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller who waits for it
-            self._undo(connection, alone=alone)
-            return None, error
-        if not alone:
-            connection.execute("RELEASE one")
-        return result, None
 
-    @staticmethod
-    def _undo(connection: sqlite3.Connection, *, alone: bool) -> None:
-        if alone:
-            connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
-        else:
-            connection.execute("ROLLBACK TO one")
-            connection.execute("RELEASE one")
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
 
 
 def _cannot_open(path: Path) -> Unavailable:
     return Unavailable(f"The database file {path} cannot be opened; check the directory's owner, mode and free space.")
-
-
-def _refusal() -> Unavailable:
-    return Unavailable("The database did not take the write (busy or full); send the request again.")

@@ -132,10 +132,12 @@ def revoke(tx: Tx, company_id: str, key_id: str, *, actor: Actor, now: datetime)
     return replace(key, revoked_at=at)
 
 
-def note_use(tx: Tx, company_id: str, used: Mapping[str, tuple[str, str | None]]) -> None:
+def note_use(tx: Tx, company_id: str, used: Mapping[str, tuple[datetime, str | None]]) -> None:
     """Stores last uses, at most once a minute: key id -> (instant, digest made anew or None)."""
     for key_id, (at, digest) in sorted(used.items()):
-        values = {"last_used_at": at} if digest is None else {"last_used_at": at, "digest": digest}
+        values = {"last_used_at": clock.text(at)}
+        if digest is not None:
+            values["digest"] = digest
         tx.run(_UPDATE, {"company": company_id, "key": key_id, **values})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -108,17 +109,17 @@ def display_name(given_name: str, family_name: str) -> str:
 
 
 NOT_SHOWN = "(not shown)"
+_COMPARED = (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at")
+_compared = attrgetter(*_COMPARED)
+_NOTHING = (None,) * len(_COMPARED)
 
 
 def differences(before: User | None, after: User) -> dict[str, list[Any]]:
     """What differs, field by field, as [before, after]; kept attributes by name only."""
     if after is before:
         return {}
-    changes = {}
-    for name in (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at"):
-        old, new = getattr(before, name, None), getattr(after, name)
-        if old != new:
-            changes[name] = [old, new]
+    olds = _compared(before) if before is not None else _NOTHING
+    changes = {name: [old, new] for name, old, new in zip(_COMPARED, olds, _compared(after), strict=True) if old != new}
     if before is not None and before.kept == after.kept:
         return changes
     kept_before = before.kept_attributes if before is not None else {}

@@ -18,6 +18,9 @@ import msgspec
 
 SECRET_BYTES = 20  # 160 random bits: beyond guessing, so a fast digest is enough
 CHECKSUM = 6
+# A client sends the same key with every request. What follows from its text alone is kept in memory for so many
+# tokens; whether the key still counts is asked of the database each time.
+KEPT = 512
 _SHAPE = re.compile(r"rb_([a-z]{1,16})_([0-9a-f]{32})_([0-9a-f]{8})_[a-z2-7]{32}[0-9a-f]{6}")
 
 
@@ -60,6 +63,7 @@ def make(scope: str, company_id: str) -> Token:
     return Token(scope, company_id, prefix, head + _checksum(head))
 
 
+@lru_cache(maxsize=KEPT)
 def read(text: str) -> Token | None:
     """The parts of a well-formed token, or None; that it is well formed says nothing about who holds it."""
     shaped = _SHAPE.fullmatch(text)
@@ -76,6 +80,7 @@ def _keyed(secret: bytes) -> hmac.HMAC:
     return hmac.new(secret, digestmod="sha256")
 
 
+@lru_cache(maxsize=KEPT)
 def _digest(secret: bytes, token: str) -> str:
     digest = _keyed(secret).copy()
     digest.update(token.encode())

@@ -88,7 +88,7 @@ def create(
     if not vetted:
         profiles.check(profile)
     at = clock.text(now)
-    values: dict[str, Any] = {name: getattr(profile, name) for name in profiles.TEXT_FIELDS}
+    values: dict[str, Any] = dict(zip(profiles.TEXT_FIELDS, profiles.texts(profile), strict=True))
     values |= {
         "id": clock.new_id(),
         "company_id": company_id,
@@ -133,8 +133,7 @@ def update(
     kept_before = user.kept_attributes
     values: dict[str, Any] = {}
     changes: dict[str, list[Any]] = {}
-    for name in profiles.TEXT_FIELDS:
-        old, new = getattr(user, name), getattr(profile, name)
+    for name, old, new in zip(profiles.TEXT_FIELDS, profiles.texts(user), profiles.texts(profile), strict=True):
         if new != old:
             profiles.check_field(name, new)
             values[name], changes[name] = new, [old, new]

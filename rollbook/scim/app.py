@@ -10,6 +10,7 @@ import binascii
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import structlog
@@ -21,7 +22,7 @@ from rollbook.database import Collision, Database, Tx
 from rollbook.errors import Conflict, InvalidValue, NotFound, RollbookError, Unauthorized, Unavailable
 from rollbook.logs import kind_and_place
 from rollbook.origin import PLAIN_HTTP, Networks, is_plain
-from rollbook.people.tokens import Pepper
+from rollbook.people.tokens import KEPT, Pepper
 from rollbook.scim import bodies, discovery, users
 from rollbook.scim.exchange import Answer, Request, Service
 from rollbook.scim.key_use import KeyUse
@@ -135,7 +136,9 @@ class ScimDoor:
     def _request(self, scope: Scope, headers: dict[bytes, bytes], request_id: str) -> tuple[Request, Handler]:
         if is_plain(scope, self._proxies, scope["headers"]):
             raise errors.Forbidden(PLAIN_HTTP)
-        path = _SLASHES.sub("/", scope["path"]).rstrip("/")
+        path = scope["path"]
+        if "//" in path or path[-1:] == "/":
+            path = _SLASHES.sub("/", path).rstrip("/")
         handler, resource_id = _route(scope["method"], path)
         subdomain, key = _credential(headers.get(b"authorization"))
         return (
@@ -185,7 +188,7 @@ class ScimDoor:
         entry = request.entry(refusal.status, "refused", user_id=user_id, hint=hint)
         try:
             await self._service.database.write(
-                lambda tx: provisioning_log.write(tx, holder.company_id, entry, now=request.now)
+                lambda tx: provisioning_log.write(tx, holder.company_id, entry, now=request.now), brief=True
             )
         except (Unavailable, Collision) as failure:
             log.warning("a refusal was not logged", kind=type(failure).__name__, request_id=request.id)
@@ -213,6 +216,7 @@ def _route(method: str, path: str) -> tuple[Handler, str]:
     raise errors.NotFound("There is nothing at this address. /scim/v2/Users is where the people are.")
 
 
+@lru_cache(maxsize=KEPT)
 def _credential(header: bytes | None) -> tuple[str | None, str]:
     """(Basic user name or None, key) from Basic, Bearer or the bare key; ("", "") where there is none."""
     if header is None:

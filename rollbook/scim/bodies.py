@@ -1,11 +1,9 @@
-"""Receiving a request's body: its media type, its size counted while it streams, and a deadline.
+"""Receiving a request's body: its media type, and its size counted while it streams.
 
-What the bytes say is for protocol/body.py.
+The deadline is http_protocol.py's; what the bytes say is for protocol/body.py.
 """
 
 from __future__ import annotations
-
-import asyncio
 
 from starlette.types import Receive
 
@@ -13,7 +11,6 @@ from rollbook.scim.protocol import errors
 from rollbook.scim.protocol.errors import ScimError
 
 MAX_BODY = 1024 * 1024
-BODY_SECONDS = 15
 # A body that turns out too large is received this much further and forgotten, so that a client that sends first
 # and reads then gets to read why; of one that goes on the connection is closed.
 LINGER = 7 * MAX_BODY
@@ -24,7 +21,7 @@ _OFFERED_MEDIA = ("application/scim+json", "application/json")
 async def read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     """The body as received; what a header says of its length is not believed.
 
-    Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY, 408 after BODY_SECONDS.
+    Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY.
     """
     _refuse_media(headers)
     length = headers.get(b"content-length", b"")
@@ -32,28 +29,20 @@ async def read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         raise _too_large()
     parts: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ScimError("The connection closed before the body was complete.", status=400)
-                part = message.get("body", b"")
-                size += len(part)
-                if size <= MAX_BODY:
-                    parts.append(part)
-                else:
-                    parts.clear()
-                    if size > MAX_BODY + LINGER:
-                        raise _too_large()
-                if not message.get("more_body", False):
-                    break
-    except TimeoutError:
-        raise ScimError(
-            f"The body did not arrive within {BODY_SECONDS} seconds; send the request again.",
-            status=408,
-            headers={"Connection": "close"},
-        ) from None
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ScimError("The connection closed before the body was complete.", status=400)
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= MAX_BODY:
+            parts.append(part)
+        else:
+            parts.clear()
+            if size > MAX_BODY + LINGER:
+                raise _too_large()
+        more = message.get("more_body", False)
     if size > MAX_BODY:
         raise _too_large()
     return b"".join(parts)

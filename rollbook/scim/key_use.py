@@ -30,13 +30,13 @@ class KeyUse:
     def __init__(self, database: Database, pepper: Pepper) -> None:
         self._database = database
         self._pepper = pepper
-        self._used: dict[str, dict[str, tuple[str, str | None]]] = defaultdict(dict)
+        self._used: dict[str, dict[str, tuple[datetime, str | None]]] = defaultdict(dict)
         self._failed: dict[str, Counter[str]] = {}
 
     def used(self, holder: Holder, key: str, now: datetime) -> None:
         """Remembers a use; a digest made under the previous secret is made anew with it."""
         digest = self._pepper.digest(key) if holder.stale_digest else None
-        self._used[holder.company_id][holder.key_id] = (clock.text(now), digest)
+        self._used[holder.company_id][holder.key_id] = (now, digest)
 
     def failed(self, subdomain: str | None, now: datetime) -> None:
         """Remembers a failed sign-in under the user name that was given, where that can be a company's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import asyncio
 
 from prometheus_client import Counter, Histogram
 
@@ -13,16 +13,27 @@ SECONDS = Histogram(
     ["method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.6, 1, 5, 15),
 )
+PUBLISH_SECONDS = 1
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
-@lru_cache(maxsize=256)
-def _children(method: str, status: int) -> tuple[Counter, Histogram]:
-    return REQUESTS.labels(method, str(status)), SECONDS.labels(method)
+_seen: list[tuple[str, int, float]] = []
 
 
 def observe(method: str, status: int, seconds: float) -> None:
-    """Counts one answer."""
-    requests, duration = _children(method if method in _METHODS else "other", status)
-    requests.inc()
-    duration.observe(seconds)
+    """Counts one answer. It reaches the metrics within PUBLISH_SECONDS: what is done for many at once costs each a
+    fraction.
+    """
+    if not _seen:
+        asyncio.get_running_loop().call_later(PUBLISH_SECONDS, publish)
+    _seen.append((method, status, seconds))
+
+
+def publish() -> None:
+    """Counts what was observed since the last time."""
+    global _seen
+    seen, _seen = _seen, []
+    for method, status, seconds in seen:
+        named = method if method in _METHODS else "other"
+        REQUESTS.labels(named, str(status)).inc()
+        SECONDS.labels(named).observe(seconds)

@@ -105,7 +105,7 @@ async def create(request: Request) -> Answer:
         log.write(tx, claim.company_id, entry, now=request.now)
         return arrival.user
 
-    user = await request.service.database.write(arrive)
+    user = await request.service.database.write(arrive, brief=True)
     answer = _shown(request, user, 201, projection)
     location = f"{request.service.base_url}/Users/{user.id}".encode()
     return Answer(answer.status, answer.body, (*answer.headers, (b"location", location)))
@@ -156,7 +156,7 @@ async def delete(request: Request) -> Answer:
         entry = request.entry(204, "deleted", user_id=after.id, changes=changes)
         log.write(tx, claim.company_id, entry, now=request.now)
 
-    await request.service.database.write(remove)
+    await request.service.database.write(remove, brief=True)
     return Answer(204, None)
 
 
@@ -183,7 +183,7 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
         log.write(tx, claim.company_id, entry, now=request.now)
         return user
 
-    user = await request.service.database.write(write)
+    user = await request.service.database.write(write, brief=True)
     return _shown(request, user, 200, projection)
 
 

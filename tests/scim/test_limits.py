@@ -13,7 +13,6 @@ import pytest
 
 from rollbook import http_protocol
 from rollbook.installation import Installation
-from rollbook.scim import bodies
 from rollbook.scim.app import ScimDoor
 from rollbook.scim.bodies import LINGER, MAX_BODY
 from rollbook.scim.protocol.body import MAX_DEPTH
@@ -202,14 +201,14 @@ def test_a_name_that_an_index_cannot_hold_is_refused_alike_on_both_databases(
 def hasty(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadServer]:
     """A server that waits half a second for headers and for bodies."""
     monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.5)
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.5)
     running = ThreadServer(installation)
     yield running
     running.stop()
 
 
 def test_the_deadlines_are_fifteen_seconds() -> None:
-    assert (http_protocol.HEADER_SECONDS, bodies.BODY_SECONDS) == (15, 15)
+    assert (http_protocol.HEADER_SECONDS, http_protocol.BODY_SECONDS) == (15, 15)
 
 
 def test_headers_that_do_not_arrive_are_given_up(hasty: ThreadServer) -> None:

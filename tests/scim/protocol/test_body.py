@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from rollbook.scim.protocol.body import _USUAL_SPELLINGS, dumps, parse, parse_object
 from rollbook.scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError
+from tests.patience import within_patience
 
 PARTS = [
     "{",
@@ -178,16 +178,11 @@ def test_only_an_object_is_an_object() -> None:
     ],
 )
 def test_a_mebibyte_of_malice_is_refused_at_once(raw: bytes) -> None:
-    started = time.process_time()
-    with pytest.raises(InvalidSyntax):
+    with within_patience(), pytest.raises(InvalidSyntax):
         parse(raw)
-    # A few milliseconds in fact; the margin is for a machine that does something else as well.
-    assert time.process_time() - started < 0.1
 
 
 @pytest.mark.parametrize("raw", [b'"' * (2**20 + 1), b"[" + b'"",' * (2**20 // 3), b"[" + b"{}," * (2**20 // 3)])
 def test_a_mebibyte_of_quotes_or_pairs_takes_time_in_proportion(raw: bytes) -> None:
-    started = time.process_time()
-    with pytest.raises(InvalidSyntax):
+    with within_patience(), pytest.raises(InvalidSyntax):
         parse(raw)
-    assert time.process_time() - started < 1.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -20,6 +18,7 @@ from rollbook.scim.protocol.filter import (
     ValuePath,
     parse_filter,
 )
+from tests.patience import within_patience
 
 
 def path(attribute: str, sub_attribute: str | None = None, schema: str | None = None) -> AttributePath:
@@ -236,10 +235,8 @@ def test_a_value_without_quotes_is_refused_with_a_hint(text: str) -> None:
     ],
 )
 def test_too_deep_too_long_and_too_many_are_refused_at_once(text: str) -> None:
-    started = time.process_time()
-    with pytest.raises(InvalidFilter):
+    with within_patience(), pytest.raises(InvalidFilter):
         parse_filter(text)
-    assert time.process_time() - started < 0.05
 
 
 def test_the_limits_themselves_are_allowed() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from rollbook.scim.protocol.errors import (
 )
 from rollbook.scim.protocol.messages import CORE_GROUP, CORE_USER, ENTERPRISE_USER, LIST_RESPONSE, PATCH_OP
 from rollbook.scim.protocol.patch import Operation, Patched, apply, parse_operations
+from tests.patience import within_patience
 
 from .people import LEO
 from .resources import GROUP, ROLLBOOK_USER, USER
@@ -421,9 +421,8 @@ def test_a_group_of_a_hundred_thousand_is_changed_in_linear_time() -> None:
     operations += [{"op": "remove", "path": f'members[value eq "{n}"]'} for n in range(400)]
     operations += [{"op": "add", "path": "members", "value": [{"value": f"new-{n}"}]} for n in range(400)]
     operations += [{"op": "remove", "path": "members", "value": [{"value": str(n)}]} for n in range(400, 500)]
-    started = time.process_time()
-    result = patch_group(resource, *operations)
-    assert time.process_time() - started < 2.0
+    with within_patience():
+        result = patch_group(resource, *operations)
     values = [member["value"] for member in result.resource["members"]]
     assert values == [*map(str, range(500, 101_000)), *(f"new-{n}" for n in range(400))]
     assert len(resource["members"]) == 100_000
