@@ -60,7 +60,8 @@ def new_id() -> str:
         if stamp <= _last_stamp:
             stamp = _last_stamp + 1
         _last_stamp = stamp
-    return f"{stamp >> 28:08x}-{stamp >> 12 & 0xFFFF:04x}-7{stamp & 0xFFF:03x}-{tail}"
+    digits = f"{stamp:015x}"
+    return f"{digits[:8]}-{digits[8:12]}-7{digits[12:]}-{tail}"
 
 
 def _draw() -> str:

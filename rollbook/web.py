@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -126,6 +127,9 @@ def serve(installation: Installation, sock: socket.socket, *, with_worker: bool,
     server = uvicorn.Server(config)
     if supervised:
         end_with_parent(lambda: setattr(server, "should_exit", True))
+    # What is loaded by now stays until the end: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     server.run(sockets=[sock])
 
 

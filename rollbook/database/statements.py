@@ -89,17 +89,19 @@ class Compiler:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         # The statement itself is the key and so stays alive: an id could be given to another one later.
-        self._kept: dict[tuple[Statement, tuple[str, ...]], Compiled] = {}
+        self._kept: dict[Statement, dict[tuple[str, ...], Compiled]] = {}
 
     def kept(self, statement: Statement, parameters: Parameters) -> Compiled:
         """For statements that live as long as the process. Raises for IN lists, whose text varies."""
+        texts = self._kept.get(statement)
+        if texts is None:
+            texts = self._kept[statement] = {}
         names = () if isinstance(statement, _WITHOUT_COLUMNS) else tuple(parameters)
-        key = (statement, names)
-        compiled = self._kept.get(key)
+        compiled = texts.get(names)
         if compiled is None:
-            if len(self._kept) >= MOST_TEXTS:
-                self._kept.clear()
-            compiled = self._kept[key] = Compiled(self._compile(statement, names))
+            if len(texts) >= MOST_TEXTS:
+                texts.clear()
+            compiled = texts[names] = Compiled(self._compile(statement, names))
         return compiled
 
     def once(self, statement: Statement) -> Compiled:

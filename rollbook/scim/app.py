@@ -33,7 +33,7 @@ from rollbook.scim.protocol.messages import list_response
 
 LONGEST_PATH = 400
 LONGEST_HINT = 2000
-CONTENT_TYPE = b"application/scim+json"
+_CONTENT_TYPE = (b"content-type", b"application/scim+json")
 
 log = structlog.get_logger()
 
@@ -295,8 +295,8 @@ def _broken(error: Exception, request_id: str) -> Answer:
 
 async def _send(send: Send, answer: Answer, request_id: str) -> None:
     content = body.dumps(answer.body) if answer.body is not None else b""
-    headers = [(b"content-type", CONTENT_TYPE), (b"x-request-id", request_id.encode()), *answer.headers]
+    headers = [_CONTENT_TYPE, (b"x-request-id", request_id.encode()), *answer.headers]
     if answer.body is not None:  # 204 and 304 have no length (RFC 9110 section 8.6)
-        headers.append((b"content-length", str(len(content)).encode()))
+        headers.append((b"content-length", b"%d" % len(content)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Counts
 
 from prometheus_client import Counter, Histogram
 
@@ -33,7 +34,12 @@ def publish() -> None:
     """Counts what was observed since the last time."""
     global _seen
     seen, _seen = _seen, []
-    for method, status, seconds in seen:
-        named = method if method in _METHODS else "other"
-        REQUESTS.labels(named, str(status)).inc()
-        SECONDS.labels(named).observe(seconds)
+    for (method, status), answers in Counts((method, status) for method, status, _ in seen).items():
+        REQUESTS.labels(_named(method), str(status)).inc(answers)
+    durations = {method: SECONDS.labels(_named(method)) for method in {method for method, _, _ in seen}}
+    for method, _, seconds in seen:
+        durations[method].observe(seconds)
+
+
+def _named(method: str) -> str:
+    return method if method in _METHODS else "other"

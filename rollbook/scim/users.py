@@ -134,8 +134,13 @@ async def modify(request: Request) -> Answer:
     """PATCH /Users/{id}: every operation or none (RFC 7644 section 3.5.2); 200 with the resource."""
     projection = _projection(request)
     operations = patch.parse_operations(request.document)
+    status_only = patch.touches_only("active", operations)  # most PATCHes of Okta's: somebody leaves or comes back
 
     def change(tx: Tx, before: User) -> tuple[Any, bool | None, tuple[str, ...]]:
+        if status_only:
+            status = {"schemas": [messages.CORE_USER], "active": before.active}
+            patched = patch.apply(USER, status, operations)
+            return None, patched.resource.get("active"), patched.ignored
         patched = patch.apply(USER, mapping.resource_of(before, request.service.base_url), operations)
         profile = mapping.profile_of(patched.resource)
         return profile, patched.resource.get("active"), patched.ignored
@@ -161,7 +166,10 @@ async def delete(request: Request) -> Answer:
 
 
 async def _write(request: Request, projection: Projection, change: Any) -> Answer:
-    """A write by id: whoever was never linked is linked by it, then the user becomes what `change` wants."""
+    """A write by id: whoever was never linked is linked by it, then the user becomes what `change` wants.
+
+    `change` gives the profile (None: as it is), whether active (None: as it is), and what was passed over.
+    """
 
     def write(tx: Tx) -> User:
         claim = request.claim(tx, users.BY_ID_LOCKED, {"user": _id(request)})
@@ -172,7 +180,10 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
         user = before
         if user.link != "linked":
             user = identity_links.link(tx, user, by_client=True, actor=actor, now=request.now)
-        user = users.update(tx, user, profile, active=active, actor=actor, now=request.now)
+        if profile is not None:
+            user = users.update(tx, user, profile, active=active, actor=actor, now=request.now)
+        elif active is not None:
+            user = (users.restore if active else users.archive)(tx, user, actor=actor, now=request.now)
         entry = request.entry(
             200,
             _decision(before, user),

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
+from sqlalchemy import bindparam, delete, insert, select
 
-from rollbook import settings
+from rollbook import clock, settings
 from rollbook.database import Collision, Tx, open_database
+from rollbook.database.joined import join
 from rollbook.database.postgres import PostgresEngine
 from rollbook.database.schema import migrate
-from rollbook.database.tables import installation
+from rollbook.database.tables import events, installation
 from rollbook.errors import Unavailable
 from tests import postgres
 from tests.database.facts import ALL, GET, PUT, SET, put
 from tests.servers import environment
+
+DELETE = delete(installation).where(installation.c.name == bindparam("row"))
+EVENT = insert(events)
 
 
 @pytest.fixture
@@ -67,6 +76,109 @@ def test_two_that_wait_for_each_other_both_get_through(postgresql: PostgresEngin
     assert len(turns) == 3
     values = postgresql.read(lambda tx: [tx.one(GET, {"row": name}) for name in ("a", "b")])
     assert values in ([("a",), ("a",)], [("b",), ("b",)])
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["put", "set", "delete", "get", "other"]), st.sampled_from("ab"), st.integers(0, 9)),
+        max_size=12,
+    ),
+    st.booleans(),
+)
+@settings_of_hypothesis(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_held_back_writes_do_what_they_would_do_one_by_one(
+    postgresql: PostgresEngine, steps: list[tuple[str, str, int]], raises: bool
+) -> None:
+    """Whatever is written, changed, deleted and read in one transaction, in whatever order."""
+    postgresql.write(lambda tx: tx.run(delete(installation), {}))
+    model: dict[str, str] = {}
+    read: list[tuple[str | None, str | None]] = []
+
+    def work(tx: Tx) -> None:
+        model.clear()
+        read.clear()
+        for kind, name, number in steps:
+            value = str(number)
+            if kind == "put" and name not in model:
+                tx.run(PUT, {"name": name, "value": value})
+                model[name] = value
+            elif kind == "set":
+                tx.run(SET, {"row": name, "value": value})
+                if name in model:
+                    model[name] = value
+            elif kind == "delete":
+                tx.run(DELETE, {"row": name})
+                model.pop(name, None)
+            elif kind == "get":
+                row = tx.one(GET, {"row": name})
+                read.append((row[0] if row else None, model.get(name)))
+            elif kind == "other":
+                event = {
+                    "company_id": "none",
+                    "id": clock.new_id(),
+                    "at": "",
+                    "kind": value,
+                    "actor": "",
+                    "changes": "{}",
+                }
+                tx.run(EVENT, {**event, "subject_id": ""})
+        if raises:
+            raise KeyError
+
+    if raises:
+        with pytest.raises(KeyError):
+            postgresql.write(work)
+        model.clear()
+    else:
+        postgresql.write(work)
+    assert all(got == expected for got, expected in read)
+    assert dict(postgresql.read(lambda tx: tx.all(select(installation.c.name, installation.c.value)))) == model
+
+
+def test_what_was_sent_before_an_error_of_ours_is_undone(postgresql: PostgresEngine) -> None:
+    def work(tx: Tx) -> None:
+        tx.run(PUT, {"name": "a", "value": "x"})
+        assert tx.one(GET, {"row": "a"}) == ("x",)
+        raise KeyError
+
+    for _ in range(3):
+        with pytest.raises(KeyError):
+            postgresql.write(work)
+        assert postgresql.read(lambda tx: tx.all(ALL)) == []
+    postgresql.write(put("a"))
+
+
+def test_joined_statements_keep_each_its_parameters() -> None:
+    texts = [
+        "UPDATE t SET a=$1 WHERE b = $2",
+        "INSERT INTO u (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        "UPDATE v SET a=$1 WHERE b = $2 AND c = $2",
+    ]
+    assert join(texts) == (
+        "WITH part_1 AS (UPDATE t SET a=$1 WHERE b = $2), "
+        "part_2 AS (INSERT INTO u (a, b) VALUES ($3, $4) ON CONFLICT DO NOTHING) "
+        "UPDATE v SET a=$5 WHERE b = $6 AND c = $6"
+    )
+
+
+def test_a_table_that_begins_to_fill_is_counted(postgresql: PostgresEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then PostgreSQL believes it empty, and plans to walk all of it."""
+    monkeypatch.setattr("rollbook.database.postgres.LOOK_AFTER", (150,))
+    for number in range(150):
+        postgresql.write(put(str(number)))
+
+    def rows() -> float:
+        with psycopg.connect(postgresql._pool.conninfo) as connection:  # type: ignore[arg-type]
+            (counted,) = connection.execute(
+                "SELECT reltuples FROM pg_class WHERE relname = 'installation'"
+            ).fetchone() or (-1,)
+        return float(counted)
+
+    for _ in range(200):
+        if rows() > 100:
+            break
+        time.sleep(0.05)
+    assert rows() > 100
 
 
 def test_a_failed_pipeline_leaves_its_connection_whole(postgresql: PostgresEngine) -> None:

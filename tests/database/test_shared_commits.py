@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from sqlalchemy import insert
 from rollbook import settings
 from rollbook.database import Collision, Database, Tx, open_database
 from rollbook.database.schema import migrate
-from rollbook.database.sqlite import BATCH, SqliteEngine
+from rollbook.database.shared_commits import BATCH
+from rollbook.database.sqlite import SqliteEngine
 from rollbook.database.tables import sessions
 from rollbook.errors import Unavailable
 from tests.database.facts import names, put
@@ -26,123 +28,171 @@ NOBODY = {"company_id": "none", "id": "s", "user_id": "u", "digest": "d", "creat
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[SqliteEngine]:
+def database(tmp_path: Path) -> Iterator[Database]:
     given = settings.read(environment(tmp_path))
     migrate(given)
     opened = open_database(given)
-    assert isinstance(opened.engine, SqliteEngine)
-    yield opened.engine
+    yield opened
     opened.close()
 
 
-def held_back(engine: SqliteEngine, works: list[Callable[[Tx], Any]]) -> list[tuple[Any, BaseException | None]]:
-    """Lets these writes wait behind one that is under way, so that they share the next commit."""
-    started, go, done = threading.Event(), threading.Event(), threading.Event()
-    outcomes: dict[int, tuple[Any, BaseException | None]] = {}
-
-    def first(tx: Tx) -> None:
-        started.set()
-        assert go.wait(10)
-
-    def deliver(number: int) -> Callable[[Any, BaseException | None], None]:
-        def note(result: Any, error: BaseException | None) -> None:
-            outcomes[number] = (result, error)
-            if len(outcomes) == len(works):
-                done.set()
-
-        return note
-
-    engine.submit(first, lambda result, error: None)
-    assert started.wait(10)
-    for number, work in enumerate(works):
-        engine.submit(work, deliver(number))
-    go.set()
-    assert done.wait(10)
-    return [outcomes[number] for number in range(len(works))]
+@pytest.fixture
+def sqlite(database: Database) -> SqliteEngine:
+    assert isinstance(database.engine, SqliteEngine)
+    return database.engine
 
 
-def commits(engine: SqliteEngine, works: list[Callable[[Tx], Any]]) -> int:
+def together(
+    database: Database, works: list[Callable[[Tx], Any]], *, brief: bool = True
+) -> list[tuple[Any, BaseException | None]]:
+    """Hands these writes in at the same moment; what each returned, or what it was refused with."""
+
+    async def hand_in() -> list[Any]:
+        return await asyncio.gather(*(database.write(work, brief=brief) for work in works), return_exceptions=True)
+
+    outcomes = asyncio.run(hand_in())
+    return [(None, outcome) if isinstance(outcome, BaseException) else (outcome, None) for outcome in outcomes]
+
+
+def commits(database: Database, works: list[Callable[[Tx], Any]]) -> int:
     """How many commits these waiting writes needed."""
-    seen = set()
-
-    def traced(work: Callable[[Tx], Any]) -> Callable[[Tx], Any]:
-        def run(tx: Tx) -> Any:
-            seen.add(transactions[-1])
-            return work(tx)
-
-        return run
-
-    transactions = [0]
-
-    def trace(statement: str) -> None:
-        if statement.startswith("BEGIN"):
-            transactions.append(transactions[-1] + 1)
-
-    engine.write(lambda tx: tx._connection.set_trace_callback(trace))  # type: ignore[attr-defined]
-    held_back(engine, [traced(work) for work in works])
-    return len(seen)
+    statements: list[str] = []
+    database.engine.write(lambda tx: tx._connection.set_trace_callback(statements.append))  # type: ignore[attr-defined]
+    statements.clear()  # what was traced of that write itself
+    together(database, works)
+    return sum(statement.startswith("COMMIT") for statement in statements)
 
 
-def test_waiting_writes_share_a_commit(sqlite: SqliteEngine) -> None:
-    assert commits(sqlite, [put(str(number)) for number in range(20)]) == 1
-    assert len(names(sqlite)) == 20
+both_ways = pytest.mark.parametrize("brief", [True, False], ids=["on the loop", "in the thread"])
 
 
-def test_a_commit_is_shared_by_no_more_than_a_batch(sqlite: SqliteEngine) -> None:
-    assert commits(sqlite, [put(str(number)) for number in range(BATCH + 1)]) == 2
-    assert len(names(sqlite)) == BATCH + 1
+def test_waiting_writes_share_a_commit(database: Database) -> None:
+    assert commits(database, [put(str(number)) for number in range(20)]) == 1
+    assert len(names(database)) == 20
 
 
-def test_in_a_shared_commit_a_failing_write_takes_nobody_with_it(sqlite: SqliteEngine) -> None:
+def test_a_commit_is_shared_by_no_more_than_a_batch(database: Database) -> None:
+    assert commits(database, [put(str(number)) for number in range(BATCH + 1)]) == 2
+    assert len(names(database)) == BATCH + 1
+
+
+@both_ways
+def test_in_a_shared_commit_a_failing_write_takes_nobody_with_it(database: Database, brief: bool) -> None:
     def halfway(tx: Tx) -> None:
         put("half")(tx)
         raise KeyError("nothing of this stays")
 
-    works = [put("a"), halfway, put("a"), put("b")]
-    outcomes = held_back(sqlite, works)
+    outcomes = together(database, [put("a"), halfway, put("a"), put("b")], brief=brief)
     assert [outcome[0] for outcome in outcomes] == ["a", None, None, "b"]
     assert [type(outcome[1]) for outcome in outcomes] == [type(None), KeyError, Collision, type(None)]
-    assert names(sqlite) == {"a", "b"}
+    assert names(database) == {"a", "b"}
 
 
-def test_a_commit_that_fails_refuses_everybody_in_it(sqlite: SqliteEngine) -> None:
+@both_ways
+def test_a_refusal_before_anything_was_written_costs_the_others_no_second_turn(database: Database, brief: bool) -> None:
+    turns = []
+
+    def counted(tx: Tx) -> str:
+        turns.append(tx)
+        return put(f"turn {len(turns)}")(tx)
+
+    def refuses(tx: Tx) -> None:
+        raise KeyError
+
+    outcomes = together(database, [counted, refuses, put("b")], brief=brief)
+    assert [type(outcome[1]) for outcome in outcomes] == [type(None), KeyError, type(None)]
+    assert names(database) == {"turn 1", "b"}
+
+
+@both_ways
+def test_a_commit_that_fails_refuses_everybody_in_it(database: Database, brief: bool) -> None:
     """The foreign key is looked at by COMMIT for once: a real refusal of the real statement."""
 
     def breaks_the_commit(tx: Tx) -> None:
         tx._connection.execute("PRAGMA defer_foreign_keys = ON")
         tx.run(OF_NOBODY, NOBODY)
 
-    outcomes = held_back(sqlite, [put("a"), breaks_the_commit, put("b")])
+    outcomes = together(database, [put("a"), breaks_the_commit, put("b")], brief=brief)
     assert [outcome[0] for outcome in outcomes] == [None, None, None]
     assert [type(outcome[1]) for outcome in outcomes] == [Unavailable] * 3
     assert len({id(outcome[1]) for outcome in outcomes}) == 3
-    assert names(sqlite) == set()
-    sqlite.write(put("c"))
-    assert names(sqlite) == {"c"}
+    assert names(database) == set()
+    database.engine.write(put("c"))
+    assert names(database) == {"c"}
 
 
-def test_a_full_disk_is_told_as_unavailable_and_heals(sqlite: SqliteEngine) -> None:
+@both_ways
+def test_a_full_disk_is_told_as_unavailable_and_heals(database: Database, brief: bool) -> None:
     def limit(pages: int | None) -> None:
         def work(tx: Tx) -> None:
             connection: Any = tx._connection
             size = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {size if pages is None else pages}")
 
-        sqlite.write(work)
+        database.engine.write(work)
 
     limit(None)
-    outcomes = held_back(sqlite, [put("small"), put("large", "x" * 1_000_000)])
+    outcomes = together(database, [put("small"), put("large", "x" * 1_000_000)], brief=brief)
     assert isinstance(outcomes[1][1], Unavailable)
-    assert names(sqlite) <= {"small"}
+    told_as_kept = outcomes[0] == ("small", None)
+    assert names(database) == ({"small"} if told_as_kept else set())
     with pytest.raises(Unavailable):
-        sqlite.write(put("large", "x" * 1_000_000))
+        database.engine.write(put("large", "x" * 1_000_000))
     limit(1_000_000)
-    sqlite.write(put("large", "x" * 1_000_000))
-    assert "large" in names(sqlite)
+    database.engine.write(put("large", "x" * 1_000_000))
+    assert "large" in names(database)
 
 
-def test_a_caller_who_went_away_does_not_stop_the_writer(sqlite: SqliteEngine) -> None:
-    database = Database(sqlite, threads=1)
+@both_ways
+def test_while_another_process_writes_the_loop_goes_on(database: Database, sqlite: SqliteEngine, brief: bool) -> None:
+    other = sqlite3.connect(sqlite.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def meet() -> str:
+        waiting = asyncio.create_task(database.write(put("a"), brief=brief))
+        for _ in range(20):  # the loop is free: otherwise nobody would ever let the other one end
+            await asyncio.sleep(0.01)
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        return await waiting
+
+    assert asyncio.run(meet()) == "a"
+    other.close()
+    assert names(database) == {"a"}
+
+
+def test_whoever_never_gets_a_turn_is_told(database: Database, sqlite: SqliteEngine, monkeypatch: Any) -> None:
+    monkeypatch.setattr("rollbook.database.sqlite.BUSY_SECONDS", 0.1)
+    other = sqlite3.connect(sqlite.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    outcomes = together(database, [put("a"), put("b")])
+    assert [type(outcome[1]) for outcome in outcomes] == [Unavailable] * 2
+    other.close()
+    assert names(database) == set()
+    database.engine.write(put("c"))
+
+
+def test_a_brief_write_waits_for_a_long_one_off_the_loop(database: Database) -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> str:
+        started.set()
+        assert go.wait(10)
+        return put("slow")(tx)
+
+    async def meet() -> list[str]:
+        long = asyncio.create_task(database.write(slow))
+        assert await asyncio.to_thread(started.wait, 10)
+        brief = asyncio.create_task(database.write(put("brief"), brief=True))
+        await asyncio.sleep(0.05)
+        assert not brief.done()
+        go.set()
+        return list(await asyncio.gather(long, brief))
+
+    assert asyncio.run(meet()) == ["slow", "brief"]
+
+
+def test_a_caller_who_went_away_does_not_stop_the_writer(database: Database) -> None:
     started, go = threading.Event(), threading.Event()
 
     def slow(tx: Tx) -> None:
@@ -152,15 +202,14 @@ def test_a_caller_who_went_away_does_not_stop_the_writer(sqlite: SqliteEngine) -
 
     loop = asyncio.new_event_loop()
     task = loop.create_task(database.write(slow))
-    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(asyncio.sleep(0.01))
     assert started.wait(10)
     task.cancel()
     loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     loop.close()
     go.set()
-    waiting = held_back(sqlite, [put("later")])
-    assert waiting == [("later", None)]
-    assert names(sqlite) == {"slow", "later"}
+    assert together(database, [put("later")]) == [("later", None)]
+    assert names(database) == {"slow", "later"}
 
 
 def test_after_closing_a_write_is_refused(sqlite: SqliteEngine) -> None:

@@ -18,7 +18,7 @@ from rollbook.scim.protocol.operations import MAX_OPERATIONS, Operation, parse_o
 from rollbook.scim.protocol.path import Path, known_paths, parse_path
 from rollbook.scim.protocol.schema import Attribute, ResourceType
 
-__all__ = ["MAX_OPERATIONS", "Operation", "Patched", "apply", "parse_operations"]
+__all__ = ["MAX_OPERATIONS", "Operation", "Patched", "apply", "parse_operations", "touches_only"]
 
 
 class Patched(msgspec.Struct, frozen=True):
@@ -48,6 +48,20 @@ def apply(resource_type: ResourceType, resource: dict[str, Any], operations: lis
         else:
             _write_members(draft, operation.op, "", operation.value)
     return Patched(draft.finish(), tuple(draft.notes.ignored), tuple(draft.notes.read_only))
+
+
+def touches_only(attribute: str, operations: list[Operation]) -> bool:
+    """Whether nothing but this core attribute is named by the operations, so that `apply` needs no other.
+
+    False where it is not plain to see.
+    """
+    for operation in operations:
+        if operation.path is not None:
+            if operation.path.lower() != attribute:
+                return False
+        elif type(operation.value) is not dict or any(name.lower() != attribute for name in operation.value):
+            return False
+    return True
 
 
 def _write_members(draft: Draft, op: str, prefix: str, value: Any) -> None:
