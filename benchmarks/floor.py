@@ -16,7 +16,18 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from benchmarks.floor_sql import ARCHIVED_AT, ID, JOB_TITLE, USER_NAME, VERSION, Execute, Rows, Statements
+from benchmarks.floor_sql import (
+    ARCHIVED_AT,
+    DIGEST,
+    ID,
+    JOB_TITLE,
+    KEY_ID,
+    USER_NAME,
+    VERSION,
+    Rows,
+    Session,
+    Statements,
+)
 from benchmarks.floor_stores import PostgresStore, SqliteStore, Store
 from benchmarks.lifecycle import ENTERPRISE
 from rollbook import clock, settings
@@ -36,27 +47,27 @@ class Refused(Exception):
 
 
 class Credential:
-    """A key as it was sent: sends its own look-up, then compares digests."""
+    """A key as it was sent, compared with what is stored by its digest."""
 
-    __slots__ = ("_secret", "_text", "company_id", "key_id", "prefix")
+    __slots__ = ("_secret", "_text", "company_id", "key_id", "named")
 
     def __init__(self, header: bytes, secret: hmac.HMAC) -> None:
         self._text = base64.b64decode(header[6:]).partition(b":")[2]
         _, _, company, prefix, _ = self._text.decode().split("_")
-        self.company_id, self.prefix = str(uuid.UUID(hex=company)), prefix
+        self.company_id = str(uuid.UUID(hex=company))
+        self.named = (self.company_id, prefix)
         self._secret = secret
         self.key_id = ""
 
-    def ask(self, execute: Execute, sql: Statements) -> Rows:
-        return execute(sql.key, (self.company_id, self.prefix))
-
-    def check(self, answer: Rows) -> None:
+    def check(self, answer: Rows) -> Any:
+        """The row, whose first columns are the key's."""
         row = answer.fetchone()
         digest = self._secret.copy()
         digest.update(self._text)
-        if row is None or not hmac.compare_digest(digest.hexdigest(), row[1]):
+        if row is None or not hmac.compare_digest(digest.hexdigest(), row[DIGEST]):
             raise Refused
-        self.key_id = row[0]
+        self.key_id = row[KEY_ID]
+        return row
 
 
 class Floor:
@@ -77,17 +88,17 @@ class Floor:
         if method == "GET":
             status = 200
             if user_id:
-                content = await self._store.read(lambda execute, sql: _get(execute, sql, credential, user_id))
+                content = await self._store.read(lambda session, sql: _get(session, sql, credential, user_id))
             else:
                 # filter=userName%20eq%20%22…%22&…
                 name = scope["query_string"].split(b"%22")[1].replace(b"%40", b"@").decode().lower()
-                content = await self._store.read(lambda execute, sql: _find(execute, sql, credential, name))
+                content = await self._store.read(lambda session, sql: _find(session, sql, credential, name))
         else:
             body = (await receive())["body"]
             document = _decode(body)
             work = _WRITES[method]
             content = await self._store.write(
-                lambda execute, sql: work(execute, sql, credential, user_id, document, body)
+                lambda session, sql: work(session, sql, credential, user_id, document, body)
             )
             status = 201 if method == "POST" else 200
         headers = [_TYPE, (b"content-length", b"%d" % len(content))]
@@ -107,37 +118,29 @@ class Floor:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _find(execute: Execute, sql: Statements, credential: Credential, name: str) -> bytes:
-    key = credential.ask(execute, sql)
-    user = execute(sql.named, (credential.company_id, name))
-    credential.check(key)
-    row = user.fetchone()
-    return _encode({"totalResults": 0 if row is None else 1, "Resources": [] if row is None else [row[ID]]})
+def _find(session: Session, sql: Statements, credential: Credential, name: str) -> bytes:
+    row = credential.check(session.ask(sql.named, (credential.company_id, name, *credential.named)))
+    found = [] if row[ID] is None else [row[ID]]
+    return _encode({"totalResults": len(found), "Resources": found})
 
 
-def _get(execute: Execute, sql: Statements, credential: Credential, user_id: str) -> bytes:
-    key = credential.ask(execute, sql)
-    user = execute(sql.user, (credential.company_id, user_id))
-    credential.check(key)
-    row = user.fetchone()
+def _get(session: Session, sql: Statements, credential: Credential, user_id: str) -> bytes:
+    row = credential.check(session.ask(sql.user, (credential.company_id, user_id, *credential.named)))
     return _shown(row[ID], row[USER_NAME], row[JOB_TITLE], row[ARCHIVED_AT] is None)
 
 
 def _create(
-    execute: Execute, sql: Statements, credential: Credential, _: str, document: dict[str, Any], body: bytes
+    session: Session, sql: Statements, credential: Credential, _: str, document: dict[str, Any], body: bytes
 ) -> bytes:
     company_id, at, user_id = credential.company_id, clock.text(clock.now()), clock.new_id()
     user_name, email, name = document["userName"], document["emails"][0]["value"], document["name"]
     user_name_key, email_key, external_id = user_name.lower(), email.lower(), document["externalId"]
-    key = credential.ask(execute, sql)
     names = (company_id, user_name_key, company_id, external_id, company_id, email_key)
-    candidates = execute(sql.candidates, names)
-    credential.check(key)
-    if candidates.fetchone() is not None:
+    if credential.check(session.ask(sql.candidates, (*names, *credential.named)))[ID] is not None:
         raise Refused
     enterprise = document[ENTERPRISE]
     kept = {name: document[name] for name in ("nickName", "userType", "phoneNumbers", "addresses")}
-    execute(
+    session.run(
         sql.create,
         (
             company_id,
@@ -169,68 +172,62 @@ def _create(
             at,
         ),
     )
-    _record(execute, sql, credential, "UserCreated", user_id, body.decode(), at)
-    _log(execute, sql, credential, "POST", 201, "created", user_id, body.decode(), at)
+    _record(session, sql, credential, "UserCreated", user_id, body.decode(), at)
+    _log(session, sql, credential, "POST", 201, "created", user_id, body.decode(), at)
     return _shown(user_id, user_name, document["title"], True)
 
 
 def _replace(
-    execute: Execute, sql: Statements, credential: Credential, user_id: str, document: dict[str, Any], _: bytes
+    session: Session, sql: Statements, credential: Credential, user_id: str, document: dict[str, Any], _: bytes
 ) -> bytes:
-    row = _locked(execute, sql, credential, user_id)
+    row = _locked(session, sql, credential, user_id)
     at, title = clock.text(clock.now()), document["title"]
     location = document[ENTERPRISE]["costCenter"]
-    execute(sql.replace, (location, title, row[VERSION] + 1, at, credential.company_id, user_id))
+    session.run(sql.replace, (location, title, row[VERSION] + 1, at, credential.company_id, user_id))
     changes = _encode({"location": [None, location], "job_title": [None, title]}).decode()
-    _record(execute, sql, credential, "UserUpdated", user_id, changes, at)
-    _log(execute, sql, credential, "PUT", 200, "updated", user_id, changes, at)
+    _record(session, sql, credential, "UserUpdated", user_id, changes, at)
+    _log(session, sql, credential, "PUT", 200, "updated", user_id, changes, at)
     return _shown(user_id, row[USER_NAME], title, row[ARCHIVED_AT] is None)
 
 
 def _modify(
-    execute: Execute, sql: Statements, credential: Credential, user_id: str, document: dict[str, Any], _: bytes
+    session: Session, sql: Statements, credential: Credential, user_id: str, document: dict[str, Any], _: bytes
 ) -> bytes:
-    row = _locked(execute, sql, credential, user_id)
+    row = _locked(session, sql, credential, user_id)
     company_id, at = credential.company_id, clock.text(clock.now())
     active = document["Operations"][0]["value"]["active"]
     changes = _encode({"archived_at": [None, at]}).decode()
     if active:
-        holders = execute(sql.holders, (company_id, None, company_id, None, company_id, row[USER_NAME].lower()))
-        if holders.fetchone() is not None:
-            raise Refused
-        execute(sql.restore, (row[VERSION] + 1, at, company_id, user_id))
-        _record(execute, sql, credential, "UserRestored", user_id, changes, at)
+        session.run(sql.restore, (row[VERSION] + 1, at, company_id, user_id))
+        _record(session, sql, credential, "UserRestored", user_id, changes, at)
     else:
-        execute(sql.archive, (at, f"scim:{credential.key_id}", row[VERSION] + 1, at, company_id, user_id))
-        _record(execute, sql, credential, "UserArchived", user_id, changes, at)
+        session.run(sql.archive, (at, f"scim:{credential.key_id}", row[VERSION] + 1, at, company_id, user_id))
+        _record(session, sql, credential, "UserArchived", user_id, changes, at)
         payload = _encode({"subject_id": user_id}).decode()
         task = (company_id, clock.new_id(), "watch_archives", payload, "watch", "due", at, 0, 0, at)
-        execute(sql.task, task)
-        execute(sql.end_links, (at, company_id, user_id))
-        execute(sql.end_sessions, (at, company_id, user_id))
-    _log(execute, sql, credential, "PATCH", 200, "restored" if active else "archived", user_id, changes, at)
+        session.run(sql.task, task)
+        session.run(sql.end_links, (at, company_id, user_id))
+        session.run(sql.end_sessions, (at, company_id, user_id))
+    _log(session, sql, credential, "PATCH", 200, "restored" if active else "archived", user_id, changes, at)
     return _shown(user_id, row[USER_NAME], row[JOB_TITLE], active)
 
 
 _WRITES = {"POST": _create, "PUT": _replace, "PATCH": _modify}
 
 
-def _locked(execute: Execute, sql: Statements, credential: Credential, user_id: str) -> Any:
-    key = credential.ask(execute, sql)
-    user = execute(sql.locked, (credential.company_id, user_id))
-    credential.check(key)
-    return user.fetchone()
+def _locked(session: Session, sql: Statements, credential: Credential, user_id: str) -> Any:
+    return credential.check(session.ask(sql.locked, (credential.company_id, user_id, *credential.named)))
 
 
 def _record(
-    execute: Execute, sql: Statements, credential: Credential, kind: str, user_id: str, changes: str, at: str
+    session: Session, sql: Statements, credential: Credential, kind: str, user_id: str, changes: str, at: str
 ) -> None:
     actor = f"scim:{credential.key_id}"
-    execute(sql.event, (credential.company_id, clock.new_id(), at, kind, actor, user_id, changes, clock.new_id()))
+    session.run(sql.event, (credential.company_id, clock.new_id(), at, kind, actor, user_id, changes, clock.new_id()))
 
 
 def _log(
-    execute: Execute,
+    session: Session,
     sql: Statements,
     credential: Credential,
     method: str,
@@ -240,7 +237,7 @@ def _log(
     changes: str,
     at: str,
 ) -> None:
-    execute(
+    session.run(
         sql.entry,
         (
             credential.company_id,

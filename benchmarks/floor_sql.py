@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-_USER = (
+_COLUMNS = (
     "id, company_id, user_name, email, given_name, family_name, location, business_unit, department, job_title, "
     "manager_value, manager_name, locale, preferred_language, time_zone, hire_date, external_id, kept, role, link, "
     "linked_at, confirmed_email, archived_at, archived_by, deleted_at, former_user_name, joined_into, version, "
     "created_at, updated_at"
 )
+_USER_COLUMNS = _COLUMNS.split(", ")
+_USER = ", ".join(f"u.{column}" for column in _USER_COLUMNS)
+_KEY = "k.id, k.digest, k.scope, k.expires_at, k.revoked_at, c.subdomain"
 # Where the columns stand that the floor reads again.
-ID, USER_NAME, JOB_TITLE, ARCHIVED_AT, VERSION = 0, 2, 9, 22, 27
+KEY_ID, DIGEST = 0, 1
+ID, USER_NAME, JOB_TITLE, ARCHIVED_AT, VERSION = (
+    6 + _USER_COLUMNS.index(column) for column in ("id", "user_name", "job_title", "archived_at", "version")
+)
 
 _CREATED = (
     "company_id, id, user_name, user_name_key, email, email_key, email_claim, given_name, family_name, name_key, "
@@ -32,22 +38,23 @@ class Rows(Protocol):
     def fetchone(self) -> Any: ...
 
 
-class Execute(Protocol):
-    """A driver's own `connection.execute`."""
+class Session(Protocol):
+    """A transaction on the driver's own connection."""
 
-    def __call__(self, query: Any, params: Sequence[Any] = ..., /) -> Rows: ...
+    def ask(self, query: Any, params: Sequence[Any], /) -> Rows: ...
+
+    def run(self, query: Any, params: Sequence[Any], /) -> object:
+        """A write whose rows nobody reads; PostgreSQL gets all of them as one statement, as from Rollbook."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
     """The text of each statement, as the engine's driver takes it."""
 
-    key: str
     user: str
     named: str
     locked: str
     candidates: str
-    holders: str
     create: str
     replace: str
     archive: str
@@ -64,24 +71,25 @@ def _insert(table: str, columns: str) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - of names in this module
 
 
-def _among(last: str) -> str:
-    # The company in each branch, as in Rollbook: otherwise SQLite walks everybody.
-    branches = " OR ".join(f"company_id = ? AND {name} = ?" for name in ("user_name_key", "external_id", last))
-    return f"SELECT {_USER} FROM users WHERE {branches} ORDER BY id"  # noqa: S608
+# The company in each branch, as in Rollbook: otherwise SQLite walks everybody.
+_AMONG = " OR ".join(f"u.company_id = ? AND u.{name} = ?" for name in ("user_name_key", "external_id", "email_key"))
 
 
-_ONE = f"SELECT {_USER} FROM users WHERE company_id = ? AND id = ?"  # noqa: S608
+def _with_key(condition: str, join: str = "LEFT JOIN") -> str:
+    return (
+        f"SELECT {_KEY}, {_USER} FROM api_keys k JOIN companies c ON c.id = k.company_id "  # noqa: S608
+        f"{join} users u ON {condition} WHERE k.company_id = ? AND k.prefix = ?"
+    )
+
+
+_ONE = "u.company_id = ? AND u.id = ?"
 _WHOM = "WHERE company_id = ? AND id = ?"
 
 SQLITE = Statements(
-    key="SELECT k.id, k.digest, k.scope, k.expires_at, k.revoked_at, c.subdomain FROM api_keys k "
-    "JOIN companies c ON c.id = k.company_id WHERE k.company_id = ? AND k.prefix = ?",
-    user=_ONE,
-    named=f"SELECT {_USER} FROM users WHERE company_id = ? AND deleted_at IS NULL AND user_name_key = ? "  # noqa: S608
-    "ORDER BY id",
-    locked=_ONE,
-    candidates=_among("email_key"),
-    holders=_among("email_claim"),
+    user=_with_key(_ONE),
+    named=_with_key("u.company_id = ? AND u.deleted_at IS NULL AND u.user_name_key = ?"),
+    locked=_with_key(_ONE, "JOIN"),
+    candidates=_with_key(_AMONG),
     create=_insert("users", _CREATED),
     replace=f"UPDATE users SET location = ?, job_title = ?, version = ?, updated_at = ? {_WHOM}",  # noqa: S608
     archive="UPDATE users SET archived_at = ?, archived_by = ?, email_claim = NULL, version = ?, updated_at = ? "  # noqa: S608
@@ -104,7 +112,7 @@ def _numbered(text: str) -> str:
 
 POSTGRESQL = Statements(
     **{
-        name: _numbered(getattr(SQLITE, name)) + (" FOR UPDATE" if name in ("locked", "candidates", "holders") else "")
+        name: _numbered(getattr(SQLITE, name)) + (" FOR UPDATE OF u" if name == "locked" else "")
         for name in Statements.__dataclass_fields__
     }
 )

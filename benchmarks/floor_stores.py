@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -13,13 +13,15 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 
-from benchmarks.floor_sql import POSTGRESQL, SQLITE, Execute, Statements
+from benchmarks.floor_sql import POSTGRESQL, SQLITE, Session, Statements
+from rollbook.database.joined import join
 
 T = TypeVar("T")
-Work = Callable[[Execute, Statements], T]
+Work = Callable[[Session, Statements], T]
 
 BATCH = 64
 CONNECTIONS = 8
+LOOK_AFTER = 200  # writes, until PostgreSQL counts its tables, as in Rollbook
 
 
 class Store(Protocol):
@@ -27,6 +29,41 @@ class Store(Protocol):
 
     async def read(self, work: Work[T]) -> T: ...
     async def write(self, work: Work[T]) -> T: ...
+
+
+class _Direct:
+    """Every statement at once."""
+
+    __slots__ = ("ask", "run")
+
+    def __init__(self, connection: sqlite3.Connection | psycopg.Connection[Any]) -> None:
+        self.ask = self.run = connection.execute
+
+
+class _Held:
+    """Writes held back until the end, then sent as one statement."""
+
+    __slots__ = ("_arguments", "_connection", "_texts", "ask")
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._texts: list[str] = []
+        self._arguments: list[Any] = []
+        self.ask = connection.execute
+
+    def run(self, query: str, params: Sequence[Any]) -> None:
+        self._texts.append(query)
+        self._arguments += params
+
+    def flush(self) -> None:
+        key = tuple(self._texts)
+        joined = _JOINED.get(key)
+        if joined is None:
+            joined = _JOINED[key] = join(self._texts)
+        self._connection.execute(joined, self._arguments)
+
+
+_JOINED: dict[tuple[str, ...], str] = {}
 
 
 class SqliteStore:
@@ -40,12 +77,7 @@ class SqliteStore:
         threading.Thread(target=self._write_waiting, daemon=True).start()
 
     async def read(self, work: Work[T]) -> T:
-        execute = self._reader.execute
-        execute("BEGIN")
-        try:
-            return work(execute, SQLITE)
-        finally:
-            execute("COMMIT")
+        return work(_Direct(self._reader), SQLITE)
 
     async def write(self, work: Work[T]) -> T:
         future: asyncio.Future[T] = self._loop.create_future()
@@ -59,7 +91,8 @@ class SqliteStore:
         return connection
 
     def _write_waiting(self) -> None:
-        execute = self._connect().execute
+        connection = self._connect()
+        session, execute = _Direct(connection), connection.execute
         while True:
             batch = [self._waiting.get()]
             while len(batch) < BATCH:
@@ -68,7 +101,7 @@ class SqliteStore:
                 except Empty:
                     break
             execute("BEGIN IMMEDIATE")
-            results = [(future, work(execute, SQLITE)) for work, future in batch]
+            results = [(future, work(session, SQLITE)) for work, future in batch]
             execute("COMMIT")
             self._loop.call_soon_threadsafe(_settle, results)
 
@@ -86,6 +119,7 @@ class PostgresStore:
         self._address = address
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(CONNECTIONS)
+        self._writes = 0
 
     async def read(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, work)
@@ -94,16 +128,17 @@ class PostgresStore:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, work)
 
     def _read(self, work: Work[T]) -> T:
-        connection = self._connection()
-        with connection.pipeline():
-            return work(connection.execute, POSTGRESQL)
+        return work(_Direct(self._connection()), POSTGRESQL)
 
     def _write(self, work: Work[T]) -> T:
         connection = self._connection()
-        with connection.pipeline():
-            connection.execute("BEGIN")
-            result = work(connection.execute, POSTGRESQL)
-            connection.execute("COMMIT")
+        with connection.pipeline():  # one transaction, as in Rollbook
+            session = _Held(connection)
+            result = work(session, POSTGRESQL)
+            session.flush()
+        self._writes += 1
+        if self._writes == LOOK_AFTER:
+            connection.execute("ANALYZE")
         return result
 
     def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:

@@ -30,8 +30,10 @@ class JoiningTx(Tx):
 
     __slots__ = ("_held", "_inserted", "_texts", "_updated", "sent_writes")
 
-    def __init__(self, connection: Connection, compiler: Compiler, texts: dict[tuple[str, ...], str]) -> None:
-        super().__init__(connection, compiler)
+    def __init__(
+        self, connection: Connection, compiler: Compiler, texts: dict[tuple[str, ...], str], *, careful: bool
+    ) -> None:
+        super().__init__(connection, compiler, careful=careful)
         self._texts = texts
         self._held: list[tuple[str, Sequence[Any]]] = []
         self._inserted: set[Table] = set()

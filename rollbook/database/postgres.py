@@ -72,18 +72,18 @@ class PostgresEngine:
 
     def read_brief(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` without a transaction: each statement sees its own moment."""
-        return self._again(lambda connection: fn(Tx(connection, self._compiler)))
+        return self._again(lambda connection, _: fn(Tx(connection, self._compiler)))
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` on one snapshot, read only."""
-        return self._again(lambda connection: self._snapshot(connection, fn))
+        return self._again(lambda connection, _: self._snapshot(connection, fn))
 
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` in a transaction, again after a lost serialization or a collision, and waits for its commit."""
         self._writes += 1
         if self._writes in LOOK_AFTER:
             threading.Thread(target=self._look_at_new_tables, daemon=True).start()
-        return self._again(lambda connection: self._transaction(connection, fn))
+        return self._again(lambda connection, turn: self._transaction(connection, fn, careful=turn > 0))
 
     def close(self) -> None:
         """Lets go of every connection."""
@@ -111,13 +111,13 @@ class PostgresEngine:
             _recover(connection, failed=isinstance(error, psycopg.Error))
             raise
 
-    def _transaction(self, connection: Connection, fn: Callable[[Tx], T]) -> T:
+    def _transaction(self, connection: Connection, fn: Callable[[Tx], T], *, careful: bool) -> T:
         """A pipeline is one transaction, begun by its first statement and committed by the Sync at its end: BEGIN and
         COMMIT would be two statements more (PostgreSQL's manual, section 54.2.5 "Pipelining").
         """
         try:
             with connection.pipeline():
-                tx = JoiningTx(connection, self._compiler, self._texts)
+                tx = JoiningTx(connection, self._compiler, self._texts, careful=careful)
                 try:
                     result = fn(tx)
                     tx.flush()
@@ -130,14 +130,17 @@ class PostgresEngine:
             _recover(connection, failed=isinstance(error, psycopg.Error))
             raise
 
-    def _again(self, attempt: Callable[[Connection], T]) -> T:
+    def _again(self, attempt: Callable[[Connection, int], T]) -> T:
         """Bounded: every turn runs on a fresh transaction, after a short random wait."""
         for turn in range(ATTEMPTS):
             if turn:
                 time.sleep(random.uniform(0.002, 0.02) * turn)  # noqa: S311 - spreads contenders, guards nothing
             try:
-                with self._pool.connection() as connection:
-                    return attempt(connection)
+                connection = self._pool.getconn()
+                try:
+                    return attempt(connection, turn)
+                finally:
+                    self._pool.putconn(connection)
             except ANOTHER_TURN as error:
                 collision = Collision(type(error).__name__)
             except PoolTimeout:

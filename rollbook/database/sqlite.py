@@ -110,9 +110,9 @@ class SqliteEngine:
     def attempt(self, works: Sequence[Work]) -> list[Outcome] | None:
         """Runs these functions in the transaction begun; `commit` must follow.
 
-        None where one of several raised after it had written: then everything is undone, the turn given back, and
-        `run` has to give each a savepoint. A savepoint for each in the first place would cost all of them a copy of
-        every page they change, for the sake of a refusal that comes late.
+        None where one of several raised after it had written, or a constraint objected: then everything is undone, the
+        turn given back, and `run` has to run each carefully, in a savepoint. A savepoint for each in the first place
+        would cost all of them a copy of every page they change, for the sake of a refusal that comes late.
         """
         outcomes: list[Outcome] = []
         for fn in works:
@@ -122,11 +122,12 @@ class SqliteEngine:
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller who waits for it
                 if not self._writer.in_transaction:
                     return self._refusals(works)
+                objected = isinstance(error, sqlite3.IntegrityError)
                 outcomes.append((None, _told(error)))
-                if self._writer.total_changes == written:
+                if self._writer.total_changes == written and not objected:
                     continue
                 self._writer.execute("ROLLBACK")
-                if len(works) > 1:
+                if len(works) > 1 or objected:
                     self._turn.release()
                     return None
         return outcomes
@@ -155,7 +156,7 @@ class SqliteEngine:
         """One function in a savepoint of its own: what it raises undoes its rows and nobody else's."""
         self._writer.execute("SAVEPOINT one")
         try:
-            result = fn(Tx(self._writer, self._compiler))
+            result = fn(Tx(self._writer, self._compiler, careful=True))
         except BaseException as error:  # noqa: BLE001 - as in `attempt`
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK TO one")
@@ -193,6 +194,7 @@ class SqliteEngine:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -32000")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
         except sqlite3.OperationalError:
             raise _cannot_open(self.path) from None
         return connection

@@ -69,7 +69,8 @@ class Compiled:
 
 
 def _in_order(names: Sequence[str], defaults: Parameters) -> Callable[[Parameters], Sequence[Any]]:
-    literals = {name: value for name, value in defaults.items() if value is not None}
+    # Written columns come with a mark of SQLAlchemy's that says "required".
+    literals = {name: value for name, value in defaults.items() if isinstance(value, str | int)}
     if not names:
         return lambda _: ()
     if len(names) == 1:
@@ -124,13 +125,16 @@ class Tx:
     `one` and `all` wait for their rows; `send` lets the caller wait later and `run` not at all, so that on
     PostgreSQL several statements share a round trip. A failure of one that was not waited for is raised by a
     later call or by the commit.
+
+    `careful` says that this is another turn: a constraint has objected to what the first one wrote.
     """
 
-    __slots__ = ("_compiler", "_connection")
+    __slots__ = ("_compiler", "_connection", "careful")
 
-    def __init__(self, connection: Connection, compiler: Compiler) -> None:
+    def __init__(self, connection: Connection, compiler: Compiler, *, careful: bool = False) -> None:
         self._connection = connection
         self._compiler = compiler
+        self.careful = careful
 
     def send(self, statement: Statement, parameters: Parameters | None = None) -> Answer:
         """Starts a statement of a module; read its rows from the answer."""
@@ -147,7 +151,8 @@ class Tx:
 
     def run(self, statement: Write, parameters: Parameters) -> None:
         """Runs a write whose rows nobody reads."""
-        self.send(statement, parameters)
+        compiled = self._compiler.kept(statement, parameters)
+        self._connection.execute(compiled.text, compiled.arguments(parameters))
 
     def run_each(self, statement: Insert, rows: Iterable[Parameters]) -> None:
         """Runs an insert once per row."""

@@ -87,9 +87,9 @@ def refuse_taken(
     external_id: str | None,
     email_claim: str | None,
 ) -> None:
-    """Raises Conflict where another user has one of these; a race is caught by the constraints and tried again."""
+    """Raises Conflict where another user has one of these: once a constraint has objected, to say who it is."""
     _refuse_long({"external_id": external_id})
-    if user_name_key is None and external_id is None and email_claim is None:
+    if not tx.careful:
         return
     parameters = {
         "company": company_id,

@@ -94,6 +94,13 @@ ROUTES: dict[str, tuple[dict[str, Handler], dict[str, Handler]]] = {
     "Schemas": ({"GET": _schemas}, {"GET": _schemas}),
 }
 _BY_FOLDED = {name.lower(): name for name in ROUTES}
+# The same by method and path, as everybody spells it.
+_USUAL: dict[tuple[object, ...], Handler] = {
+    (method, "scim", "v2", name, 4 + place): handler
+    for name, places in ROUTES.items()
+    for place, methods in enumerate(places)
+    for method, handler in methods.items()
+}
 _NOT_OFFERED = frozenset({"bulk", "me", ".search"})
 
 
@@ -197,6 +204,9 @@ class ScimDoor:
 def _route(method: str, path: str) -> tuple[Handler, str]:
     """The handler and the resource's id; slashes doubled or at the end do not matter."""
     parts = path.split("/")  # "", "scim", "v2", …
+    usual = _USUAL.get((method, *parts[1:4], len(parts)))
+    if usual is not None and parts[-1][:1] != ".":
+        return usual, parts[4] if len(parts) == 5 else ""
     if len(parts) < 3 or parts[1].lower() != "scim" or parts[2].lower() != "v2":
         raise errors.NotFound("SCIM is at /scim/v2. In Okta set the base URL to this server's address with /scim/v2.")
     if len(parts) in (4, 5) and parts[-1].lower() != ".search":

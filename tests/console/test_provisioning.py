@@ -49,7 +49,7 @@ def test_a_company_where_nothing_has_happened_sees_three_steps(acme: Tenant, ada
 
 def test_a_key_that_was_only_asked_with_is_told(house: House, acme: Tenant, ada: Desk) -> None:
     at = clock.later(clock.now(), minutes=-4)
-    house.write(lambda tx: keys.note_use(tx, acme.id, {acme.key_id: (at, None)}))
+    house.write(lambda tx: keys.note_use(tx, acme.id, {acme.key_id: (clock.moment(at), None)}))
     page = ada.open("/provisioning")
     assert "Okta asked 4 minutes ago and has written nobody yet" in page.text
     assert "Nothing is in the log" in page.text
