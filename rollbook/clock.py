@@ -11,7 +11,10 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _id_lock = threading.Lock()
-_last_stamp = 0
+_last_ms = 0
+_count = 0
+_beginning = ""
+_COUNTS = tuple(f"{number:03x}-" for number in range(4096))
 _last_written: tuple[datetime | None, str] = (None, "")
 _DRAWN = 256  # ids whose random part is drawn at once: a system call each would cost more than the id
 _VARIANT = "89ab" * 4
@@ -50,18 +53,24 @@ def later(moment_: datetime, *, seconds: float = 0, minutes: float = 0, hours: f
 def new_id() -> str:
     """A UUIDv7 (RFC 9562 section 5.7) as 36 characters; rising within a process, 62 bits of it random.
 
-    The 12 bits after the version continue the millisecond, so that ids made in one millisecond keep their order.
+    The 12 bits after the version count within a millisecond (section 6.2, method 1).
     """
-    global _last_stamp
+    global _last_ms, _count, _beginning
     with _id_lock:
         tail = _tails.pop() if _tails else _draw()
-        # Milliseconds in the upper bits, 1/4096 ms in the lower twelve.
-        stamp = (time.time_ns() << 12) // 1_000_000
-        if stamp <= _last_stamp:
-            stamp = _last_stamp + 1
-        _last_stamp = stamp
-    digits = f"{stamp:015x}"
-    return f"{digits[:8]}-{digits[8:12]}-7{digits[12:]}-{tail}"
+        ms = time.time_ns() // 1_000_000
+        if ms > _last_ms:
+            _last_ms, _count, _beginning = ms, 0, _begin(ms)
+        else:  # the same millisecond, or a clock that was set back
+            _count += 1
+            if _count == len(_COUNTS):
+                _last_ms, _count, _beginning = _last_ms + 1, 0, _begin(_last_ms + 1)
+        return f"{_beginning}{_COUNTS[_count]}{tail}"
+
+
+def _begin(ms: int) -> str:
+    digits = f"{ms:012x}"
+    return f"{digits[:8]}-{digits[8:]}-7"
 
 
 def _draw() -> str:

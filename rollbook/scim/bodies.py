@@ -5,6 +5,8 @@ The deadline is http_protocol.py's; what the bytes say is for protocol/body.py.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from starlette.types import Receive
 
 from rollbook.scim.protocol import errors
@@ -23,7 +25,7 @@ async def read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
 
     Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY.
     """
-    _refuse_media(headers)
+    _refuse_media(headers.get(b"content-encoding", b"identity"), headers.get(b"content-type", b""))
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > MAX_BODY + LINGER:
         raise _too_large()
@@ -48,11 +50,11 @@ async def read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _refuse_media(headers: dict[bytes, bytes]) -> None:
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if encoding not in (b"identity", b""):
+@lru_cache(maxsize=64)
+def _refuse_media(encoding: bytes, content_type: bytes) -> None:
+    if encoding.strip().lower() not in (b"identity", b""):
         raise errors.UnsupportedMediaType("Compressed bodies are not read; send it without Content-Encoding.")
-    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+    media = content_type.split(b";")[0].strip().lower().decode("latin-1")
     if media and media not in _OFFERED_MEDIA:
         raise errors.UnsupportedMediaType(f"The body must be {' or '.join(_OFFERED_MEDIA)}, not {media[:80]}.")
 
