@@ -16,7 +16,7 @@ from benchmarks import load, servers
 from benchmarks.cores import Cores
 from benchmarks.servers import Running
 
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 3.0  # until PostgreSQL has counted its tables, and prepared what comes again
 
 
 @dataclass(slots=True)
