@@ -18,29 +18,37 @@ MAX_HEADER_BYTES = 64 * 1024
 
 
 class _GatheringTransport(asyncio.Transport):
-    """A transport whose writes of one turn of the loop go out together.
+    """A transport that keeps an answer's head until its body, or the first part of it, is written.
 
-    uvicorn writes an answer's head and its body, and uvloop sends each at once: twice the work for the kernel, twice
-    the packets, and a client that wakes up for half an answer.
+    uvicorn writes the two one after the other, and uvloop sends each at once: twice the work for the kernel, twice the
+    packets, and a client that wakes up for half an answer.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
         self._transport = transport
-        self._loop = loop
-        self._held: list[bytes] = []
+        self._head = b""
 
     def write(self, data: Any) -> None:
-        if not self._held:
-            self._loop.call_soon(self._flush)
-        self._held.append(data)
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):  # 100 is an answer by itself
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Sends a head that no body followed: that of an answer to HEAD, or the last one before closing."""
+        if self._head:
+            self.write(b"")
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def abort(self) -> None:
-        self._held.clear()
+        self._head = b""
         self._transport.abort()
 
     def is_closing(self) -> bool:
@@ -58,11 +66,6 @@ class _GatheringTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)
 
-    def _flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, []
-            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
-
 
 class RollbookProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a deadline for headers, another for the body, and a limit for headers.
@@ -79,7 +82,8 @@ class RollbookProtocol(HttpToolsProtocol):
     _oversized = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(_GatheringTransport(transport, self.loop))
+        self._gathering = _GatheringTransport(transport)
+        super().connection_made(self._gathering)
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -123,6 +127,10 @@ class RollbookProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._in_headers = self._in_body = False
         self._stop_body_deadline()
+
+    def on_response_complete(self) -> None:
+        self._gathering.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What the parser could not read, or was told not to go on with."""

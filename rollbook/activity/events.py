@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.activity.reactions import REACTIONS
 from rollbook.database import Tx
+from rollbook.database.statements import Insertion
 from rollbook.database.tables import events
 
 Changes = Mapping[str, Sequence[Any]]  # field -> [before, after]
@@ -46,7 +47,8 @@ class Event:
     request_id: str | None
 
 
-_INSERT = insert(events)
+_ROW = Insertion(events, "company_id", "id", "at", "kind", "actor", "subject_id", "changes", "request_id")
+_encode = msgspec.json.Encoder().encode
 _OF_SUBJECT = (
     select(
         events.c.id,
@@ -74,19 +76,9 @@ def record(
     now: datetime,
 ) -> None:
     """Writes the event and queues the tasks that REACTIONS names for its kind."""
-    tx.run(
-        _INSERT,
-        {
-            "company_id": company_id,
-            "id": clock.new_id(),
-            "at": clock.text(now),
-            "kind": kind,
-            "actor": str(actor),
-            "subject_id": subject_id,
-            "changes": msgspec.json.encode(changes or {}).decode(),
-            "request_id": actor.request_id,
-        },
-    )
+    text = _encode(changes).decode() if changes else "{}"
+    values = (company_id, clock.new_id(), clock.text(now), kind, str(actor), subject_id, text, actor.request_id)
+    tx.insert(_ROW, values)
     for reaction in REACTIONS.get(kind, ()):
         queue.enqueue(
             tx,

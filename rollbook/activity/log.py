@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from rollbook import clock
 from rollbook.database import Row, Tx
+from rollbook.database.statements import Insertion
 from rollbook.database.tables import provisioning_log
 
 KEEP_DAYS = 90
@@ -42,7 +43,12 @@ class Entry(msgspec.Struct, frozen=True):
     at: str = ""
 
 
-_INSERT = insert(provisioning_log)
+_ROW = Insertion(
+    provisioning_log,
+    *("company_id", "id", "at", "key_id", "method", "path", "status", "decision", "user_id", "changes", "ignored"),
+    *("hint", "request_id"),
+)
+_encode = msgspec.json.Encoder().encode
 _COLUMNS = (
     provisioning_log.c.method,
     provisioning_log.c.path,
@@ -76,23 +82,23 @@ _FORGET_LINE = (
 
 def write(tx: Tx, company_id: str, entry: Entry, *, now: datetime) -> None:
     """Stores an entry; its id and instant are given here."""
-    tx.run(
-        _INSERT,
-        {
-            "company_id": company_id,
-            "id": clock.new_id(),
-            "at": clock.text(now),
-            "key_id": entry.key_id,
-            "method": entry.method,
-            "path": entry.path,
-            "status": entry.status,
-            "decision": entry.decision,
-            "user_id": entry.user_id,
-            "changes": msgspec.json.encode(entry.changes).decode(),
-            "ignored": msgspec.json.encode(entry.ignored).decode(),
-            "hint": entry.hint,
-            "request_id": entry.request_id,
-        },
+    tx.insert(
+        _ROW,
+        (
+            company_id,
+            clock.new_id(),
+            clock.text(now),
+            entry.key_id,
+            entry.method,
+            entry.path,
+            entry.status,
+            entry.decision,
+            entry.user_id,
+            _encode(entry.changes).decode() if entry.changes else "{}",
+            _encode(entry.ignored).decode() if entry.ignored else "[]",
+            entry.hint,
+            entry.request_id,
+        ),
     )
 
 

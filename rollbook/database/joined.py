@@ -13,7 +13,18 @@ from typing import Any
 
 from sqlalchemy import Insert, Table
 
-from rollbook.database.statements import MOST_TEXTS, Answer, Compiler, Connection, Parameters, Row, Statement, Tx, Write
+from rollbook.database.statements import (
+    MOST_TEXTS,
+    Answer,
+    Compiler,
+    Connection,
+    Insertion,
+    Parameters,
+    Row,
+    Statement,
+    Tx,
+    Write,
+)
 
 # PostgreSQL numbers parameters with 16 bits; far below, a statement so long is no saving any more.
 MOST_PARAMETERS = 400
@@ -42,14 +53,12 @@ class JoiningTx(Tx):
 
     def run(self, statement: Write, parameters: Parameters) -> None:
         """Holds a write back; its failure is raised by what is sent next, or by the commit."""
-        table: Any = statement.table
-        if table in self._updated or (table in self._inserted and not isinstance(statement, Insert)):
-            self.flush()
-        (self._inserted if isinstance(statement, Insert) else self._updated).add(table)
         compiled = self._compiler.kept(statement, parameters)
-        self._held.append((compiled.text, compiled.arguments(parameters)))
-        if sum(len(arguments) for _, arguments in self._held) > MOST_PARAMETERS:
-            self.flush()
+        self._hold(statement, compiled.text, compiled.arguments(parameters))
+
+    def insert(self, row: Insertion, values: tuple[Any, ...]) -> None:
+        """Holds a row back."""
+        self._hold(row.statement, self._compiler.insertion(row), values)
 
     def send(self, statement: Statement, parameters: Parameters | None = None) -> Answer:
         """Sends what was held back, then starts a statement."""
@@ -74,6 +83,15 @@ class JoiningTx(Tx):
         self._updated.clear()
         self.sent_writes = True
         self._connection.execute(texts[0] if len(texts) == 1 else self._joined(texts), arguments)
+
+    def _hold(self, statement: Write, text: str, arguments: Sequence[Any]) -> None:
+        table: Any = statement.table
+        if table in self._updated or (table in self._inserted and not isinstance(statement, Insert)):
+            self.flush()
+        (self._inserted if isinstance(statement, Insert) else self._updated).add(table)
+        self._held.append((text, arguments))
+        if sum(len(held) for _, held in self._held) > MOST_PARAMETERS:
+            self.flush()
 
     def _joined(self, texts: tuple[str, ...]) -> str:
         joined = self._texts.get(texts)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Protocol
 
-from sqlalchemy import Delete, Insert, Select, Update
+from sqlalchemy import Delete, Insert, Select, Table, Update, insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -34,6 +34,19 @@ class Connection(Protocol):
     """A driver's connection, as far as a transaction needs it."""
 
     def execute(self, query: Any, params: Any = ..., /) -> Any: ...
+
+
+class Insertion:
+    """An insert that gives the same columns every time; its values come as a tuple in their order."""
+
+    __slots__ = ("columns", "statement")
+
+    def __init__(self, table: Table, *columns: str) -> None:
+        self.statement = insert(table)
+        # The table's order is the one that the compiled statement has.
+        self.columns = tuple(column.name for column in table.columns if column.name in columns)
+        if self.columns != columns:
+            raise ValueError(f"name the columns in the table's order: {', '.join(self.columns)}")
 
 
 class Answer:
@@ -91,6 +104,7 @@ class Compiler:
         self._dialect = dialect
         # The statement itself is the key and so stays alive: an id could be given to another one later.
         self._kept: dict[Statement, dict[tuple[str, ...], Compiled]] = {}
+        self._insertions: dict[Insertion, str] = {}
 
     def kept(self, statement: Statement, parameters: Parameters) -> Compiled:
         """For statements that live as long as the process. Raises for IN lists, whose text varies."""
@@ -104,6 +118,15 @@ class Compiler:
                 texts.clear()
             compiled = texts[names] = Compiled(self._compile(statement, names))
         return compiled
+
+    def insertion(self, row: Insertion) -> str:
+        """The text of an insertion, whose arguments are its values."""
+        text = self._insertions.get(row)
+        if text is None:
+            compiler = self._compile(row.statement, row.columns)
+            assert tuple(compiler.positiontup or ()) == row.columns
+            text = self._insertions[row] = compiler.string
+        return text
 
     def once(self, statement: Statement) -> Compiled:
         """For statements built for one question: filters and lists, with their values inside."""
@@ -153,6 +176,10 @@ class Tx:
         """Runs a write whose rows nobody reads."""
         compiled = self._compiler.kept(statement, parameters)
         self._connection.execute(compiled.text, compiled.arguments(parameters))
+
+    def insert(self, row: Insertion, values: tuple[Any, ...]) -> None:
+        """Adds a row that nobody reads back; `values` in the order of the insertion's columns."""
+        self._connection.execute(self._compiler.insertion(row), values)
 
     def run_each(self, statement: Insert, rows: Iterable[Parameters]) -> None:
         """Runs an insert once per row."""
