@@ -52,6 +52,7 @@ class SqliteEngine:
         self._turn = threading.Lock()  # from before BEGIN until after COMMIT, which may happen in different threads
         self._closed = False
         self._writer = self._connect(check_same_thread=False)
+        self._cursor = self._writer.cursor()
         self._writer.execute("PRAGMA busy_timeout = 0")  # `begin` waits by itself, and only where it may
 
     def read(self, fn: Callable[[Tx], T]) -> T:
@@ -118,7 +119,7 @@ class SqliteEngine:
         for fn in works:
             written = self._writer.total_changes
             try:
-                outcomes.append((fn(Tx(self._writer, self._compiler)), None))
+                outcomes.append((fn(Tx(self._writer, self._compiler, writing=self._cursor)), None))
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller who waits for it
                 if not self._writer.in_transaction:
                     return self._refusals(works)

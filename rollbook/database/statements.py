@@ -152,10 +152,13 @@ class Tx:
     `careful` says that this is another turn: a constraint has objected to what the first one wrote.
     """
 
-    __slots__ = ("_compiler", "_connection", "careful")
+    __slots__ = ("_compiler", "_connection", "_writing", "careful")
 
-    def __init__(self, connection: Connection, compiler: Compiler, *, careful: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, compiler: Compiler, *, writing: Connection | None = None, careful: bool = False
+    ) -> None:
         self._connection = connection
+        self._writing = writing or connection  # a cursor for all that returns nothing, where one costs something
         self._compiler = compiler
         self.careful = careful
 
@@ -175,11 +178,11 @@ class Tx:
     def run(self, statement: Write, parameters: Parameters) -> None:
         """Runs a write whose rows nobody reads."""
         compiled = self._compiler.kept(statement, parameters)
-        self._connection.execute(compiled.text, compiled.arguments(parameters))
+        self._writing.execute(compiled.text, compiled.arguments(parameters))
 
     def insert(self, row: Insertion, values: tuple[Any, ...]) -> None:
         """Adds a row that nobody reads back; `values` in the order of the insertion's columns."""
-        self._connection.execute(self._compiler.insertion(row), values)
+        self._writing.execute(self._compiler.insertion(row), values)
 
     def run_each(self, statement: Insert, rows: Iterable[Parameters]) -> None:
         """Runs an insert once per row."""

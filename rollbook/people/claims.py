@@ -66,6 +66,8 @@ def changed_keys(user: User, after: User, values: Mapping[str, Any]) -> dict[str
     if after.given_name != user.given_name or after.family_name != user.family_name:
         keys["name_key"] = fold(after.display_name)
     _refuse_long(keys)
+    if "external_id" in values:
+        _refuse_long({"external_id": values["external_id"]})
     return {name: value for name, value in keys.items() if name not in values}
 
 
@@ -87,10 +89,9 @@ def refuse_taken(
     external_id: str | None,
     email_claim: str | None,
 ) -> None:
-    """Raises Conflict where another user has one of these: once a constraint has objected, to say who it is."""
-    _refuse_long({"external_id": external_id})
-    if not tx.careful:
-        return
+    """Raises Conflict where another user has one of these. Asked once a constraint has objected (`tx.careful`), to say
+    who it is.
+    """
     parameters = {
         "company": company_id,
         "user_name_key": user_name_key,

@@ -107,7 +107,7 @@ def create(
         "updated_at": at,
     }
     keys = claims.keys_of(values)
-    if not vetted:
+    if tx.careful and not vetted:
         claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
     user = User(*(values[name] for name in User.__struct_fields__))
     tx.run(_INSERT, values | keys)
@@ -264,14 +264,9 @@ def change(
     written = values | held | {"version": user.version + 1, "updated_at": clock.text(now)}
     after = msgspec.structs.replace(user, **{name: value for name, value in written.items() if name in _OF_USER})
     keys = claims.changed_keys(user, after, values)
-    claims.refuse_taken(
-        tx,
-        user.company_id,
-        user,
-        keys.get("user_name_key"),
-        values.get("external_id"),
-        keys.get("email_claim"),
-    )
+    if tx.careful:
+        names = keys.get("user_name_key"), values.get("external_id"), keys.get("email_claim")
+        claims.refuse_taken(tx, user.company_id, user, *names)
     tx.run(_UPDATE, {"company": user.company_id, "user": user.id, **written, **keys})
     for kind, changes in kinds:
         events.record(tx, user.company_id, kind, user.id, changes, actor=actor, now=now)
