@@ -195,6 +195,7 @@ class SqliteEngine:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -32000")
+            # Pages that change again and again are copied into the file every 16 MiB of log, not every four.
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
         except sqlite3.OperationalError:
             raise _cannot_open(self.path) from None
