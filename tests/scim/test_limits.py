@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -257,6 +258,26 @@ def test_a_body_that_does_not_arrive_is_given_up(hasty: ThreadServer, acme: Tena
         assert heard.status == 408
         assert heard.headers["connection"] == "close"
         assert connection.ended()
+
+
+def test_a_refusal_does_not_wait_for_the_body_nor_the_connection_for_ever(
+    hasty: ThreadServer, acme: Tenant
+) -> None:
+    with Connection(hasty) as connection:
+        connection.send(request("POST", "/scim/v2/Nothing", acme, content_length="100") + b'{"userName"')
+        assert check(connection.hear()).status == 404
+        assert connection.ended()
+
+
+def test_a_body_in_pieces_is_read_whole(hasty: ThreadServer, acme: Tenant) -> None:
+    content = request("POST", "/scim/v2/Users", acme, json.dumps(scim_user(LEO)).encode())
+    with Connection(hasty) as connection:
+        for start in range(0, len(content), 200):
+            connection.send(content[start : start + 200])
+            time.sleep(0.01)
+        assert check(connection.hear()).status == 201
+        connection.send(request("GET", "/scim/v2/Users", acme))
+        assert check(connection.hear()).status == 200
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_body_does_no_harm(server: ThreadServer, acme: Tenant) -> None:
