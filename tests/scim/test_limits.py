@@ -260,9 +260,7 @@ def test_a_body_that_does_not_arrive_is_given_up(hasty: ThreadServer, acme: Tena
         assert connection.ended()
 
 
-def test_a_refusal_does_not_wait_for_the_body_nor_the_connection_for_ever(
-    hasty: ThreadServer, acme: Tenant
-) -> None:
+def test_a_refusal_does_not_wait_for_the_body_nor_the_connection_for_ever(hasty: ThreadServer, acme: Tenant) -> None:
     with Connection(hasty) as connection:
         connection.send(request("POST", "/scim/v2/Nothing", acme, content_length="100") + b'{"userName"')
         assert check(connection.hear()).status == 404
