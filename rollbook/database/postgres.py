@@ -115,9 +115,9 @@ class PostgresEngine:
         """A pipeline is one transaction, begun by its first statement and committed by the Sync at its end: BEGIN and
         COMMIT would be two statements more (PostgreSQL's manual, section 54.2.5 "Pipelining").
         """
+        tx = JoiningTx(connection, self._compiler, self._texts, careful=careful)
         try:
             with connection.pipeline():
-                tx = JoiningTx(connection, self._compiler, self._texts, careful=careful)
                 try:
                     result = fn(tx)
                     tx.flush()
@@ -127,7 +127,8 @@ class PostgresEngine:
                     raise
             return result
         except BaseException as error:
-            _recover(connection, failed=isinstance(error, psycopg.Error))
+            # Whether the server took what was sent nobody has waited to hear.
+            _recover(connection, failed=tx.sent_writes or isinstance(error, psycopg.Error))
             raise
 
     def _again(self, attempt: Callable[[Connection, int], T]) -> T:

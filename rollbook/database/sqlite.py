@@ -51,9 +51,7 @@ class SqliteEngine:
         self._local = threading.local()
         self._turn = threading.Lock()  # from before BEGIN until after COMMIT, which may happen in different threads
         self._closed = False
-        self._writer = self._connect(check_same_thread=False)
-        self._cursor = self._writer.cursor()
-        self._writer.execute("PRAGMA busy_timeout = 0")  # `begin` waits by itself, and only where it may
+        self._open_writer()
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` on one snapshot, in the calling thread."""
@@ -84,8 +82,12 @@ class SqliteEngine:
         if outcomes is None:
             if not self.begin(patient=True):
                 return self._refusals(works)
-            outcomes = [self._alone(fn) for fn in works]
-            if not self._writer.in_transaction:  # a full disk ends the transaction, and what was done before with it
+            try:
+                outcomes = [self._alone(fn) for fn in works]
+                if not self._writer.in_transaction:  # a full disk ends it, and what was done before with it
+                    outcomes = self._refusals(works)
+            except sqlite3.Error:
+                self._mend()
                 outcomes = self._refusals(works)
         return self.commit(outcomes)
 
@@ -115,6 +117,13 @@ class SqliteEngine:
         turn given back, and `run` has to run each carefully, in a savepoint. A savepoint for each in the first place
         would cost all of them a copy of every page they change, for the sake of a refusal that comes late.
         """
+        try:
+            return self._attempt(works)
+        except sqlite3.Error:
+            self._mend()
+            return self._refusals(works)
+
+    def _attempt(self, works: Sequence[Work]) -> list[Outcome] | None:
         outcomes: list[Outcome] = []
         for fn in works:
             written = self._writer.total_changes
@@ -139,8 +148,7 @@ class SqliteEngine:
             if self._writer.in_transaction:
                 self._writer.execute("COMMIT")
         except sqlite3.Error:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+            self._mend()
             return self._refusals(outcomes)
         finally:
             self._turn.release()
@@ -152,6 +160,20 @@ class SqliteEngine:
             if not self._closed:
                 self._closed = True
                 self._writer.close()
+
+    def _open_writer(self) -> None:
+        self._writer = self._connect(check_same_thread=False)
+        self._cursor = self._writer.cursor()
+        self._writer.execute("PRAGMA busy_timeout = 0")  # `begin` waits by itself, and only where it may
+
+    def _mend(self) -> None:
+        """Leaves no transaction open, and nobody with a connection that does not even take a ROLLBACK."""
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._writer.close()
+            self._open_writer()
 
     def _alone(self, fn: Work) -> Outcome:
         """One function in a savepoint of its own: what it raises undoes its rows and nobody else's."""

@@ -144,6 +144,20 @@ def test_a_full_disk_is_told_as_unavailable_and_heals(database: Database, brief:
 
 
 @both_ways
+def test_a_connection_that_broke_is_replaced(database: Database, brief: bool) -> None:
+    def breaks(tx: Tx) -> None:
+        connection: Any = tx._connection
+        connection.close()
+        put("b")(tx)
+
+    outcomes = together(database, [put("a"), breaks, put("c")], brief=brief)
+    assert [type(outcome[1]) for outcome in outcomes] == [Unavailable] * 3
+    assert names(database) == set()
+    assert together(database, [put("d"), put("e")], brief=brief) == [("d", None), ("e", None)]
+    assert names(database) == {"d", "e"}
+
+
+@both_ways
 def test_while_another_process_writes_the_loop_goes_on(database: Database, sqlite: SqliteEngine, brief: bool) -> None:
     other = sqlite3.connect(sqlite.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
