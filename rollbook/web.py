@@ -127,11 +127,9 @@ def serve(installation: Installation, sock: socket.socket, *, with_worker: bool,
     server = uvicorn.Server(config)
     if supervised:
         end_with_parent(lambda: setattr(server, "should_exit", True))
-    # What is loaded by now stays until the end, and requests leave next to no cycles: the collector need not look at
-    # the first again and again, nor for the second every seven hundred objects.
+    # What is loaded by now stays until the end: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)
     server.run(sockets=[sock])
 
 

@@ -121,8 +121,9 @@ class PostgresEngine:
                 try:
                     result = fn(tx)
                     tx.flush()
-                except BaseException as error:
-                    if not isinstance(error, psycopg.Error):  # else the server has undone it already
+                except BaseException:
+                    # psycopg raises errors of its own as well; only the server's has undone what was sent.
+                    if connection.pgconn.pipeline_status != pq.PipelineStatus.ABORTED:
                         _undo(connection, tx)
                     raise
             return result

@@ -177,6 +177,10 @@ class SqliteEngine:
 
     def _alone(self, fn: Work) -> Outcome:
         """One function in a savepoint of its own: what it raises undoes its rows and nobody else's."""
+        if (
+            not self._writer.in_transaction
+        ):  # a full disk has ended it; a savepoint now would begin another, and keep it
+            return self._refusals([fn])[0]
         self._writer.execute("SAVEPOINT one")
         try:
             result = fn(Tx(self._writer, self._compiler, careful=True))
@@ -230,6 +234,8 @@ def _told(error: BaseException) -> BaseException:
         return Collision(error.sqlite_errorname)
     if isinstance(error, sqlite3.OperationalError):
         return Unavailable("The database did not take the write (busy or full); send the request again.")
+    if isinstance(error, StopIteration):  # no future takes it
+        return RuntimeError("a write raised StopIteration")
     return error
 
 

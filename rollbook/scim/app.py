@@ -33,6 +33,7 @@ from rollbook.scim.protocol.messages import list_response
 
 LONGEST_PATH = 400
 LONGEST_HINT = 2000
+LONGEST_KEPT = 300  # bytes of an Authorization header: a key and a user name need less
 _CONTENT_TYPE = (b"content-type", b"application/scim+json")
 
 log = structlog.get_logger()
@@ -135,6 +136,7 @@ class ScimDoor:
                     self.key_use.used(request.holder, request.key, request.now)
             except (ScimError, RollbookError, Collision) as error:
                 answer = await self._refusal(request, error)
+                error.__traceback__ = None  # its frames hold the error and the whole body in a cycle
         except Exception as error:  # noqa: BLE001 - whatever it is, Okta gets SCIM JSON and we get its kind and place
             answer = _broken(error, request_id)
         await _send(send, answer, request_id)
@@ -147,7 +149,9 @@ class ScimDoor:
         if "//" in path or path[-1:] == "/":
             path = _SLASHES.sub("/", path).rstrip("/")
         handler, resource_id = _route(scope["method"], path)
-        subdomain, key = _credential(headers.get(b"authorization"))
+        header = headers.get(b"authorization", b"")
+        # Strangers may send anything: what is no key's length is not worth remembering.
+        subdomain, key = (_kept_credential if len(header) <= LONGEST_KEPT else _credential)(header or None)
         return (
             Request(
                 service=self._service,
@@ -181,6 +185,7 @@ class ScimDoor:
                 await _admit(request)
             except (Unauthorized, Unavailable) as unknown:
                 answer = await self._refusal(request, unknown)
+                unknown.__traceback__ = None
                 closing = tuple(header for header in _error(refusal).headers if header[0] == b"connection")
                 return Answer(answer.status, answer.body, answer.headers + closing)
         if request.method != "GET" or refusal.scim_type == "invalidFilter":
@@ -226,7 +231,6 @@ def _route(method: str, path: str) -> tuple[Handler, str]:
     raise errors.NotFound("There is nothing at this address. /scim/v2/Users is where the people are.")
 
 
-@lru_cache(maxsize=KEPT)
 def _credential(header: bytes | None) -> tuple[str | None, str]:
     """(Basic user name or None, key) from Basic, Bearer or the bare key; ("", "") where there is none."""
     if header is None:
@@ -242,6 +246,9 @@ def _credential(header: bytes | None) -> tuple[str | None, str]:
     except (binascii.Error, UnicodeDecodeError):
         return None, ""
     return (name, key) if colon else (None, "")
+
+
+_kept_credential = lru_cache(maxsize=KEPT)(_credential)
 
 
 def _query(raw: bytes) -> dict[str, str]:

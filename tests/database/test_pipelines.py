@@ -148,6 +148,18 @@ def test_what_was_sent_before_an_error_of_ours_is_undone(postgresql: PostgresEng
     postgresql.write(put("a"))
 
 
+def test_what_was_sent_before_an_error_of_the_drivers_is_undone(postgresql: PostgresEngine) -> None:
+    def work(tx: Tx) -> None:
+        put("a")(tx)
+        assert tx.one(GET, {"row": "a"}) == ("x",)
+        put("b", "nul\0")(tx)
+
+    with pytest.raises(psycopg.DataError):
+        postgresql.write(work)
+    assert postgresql.read(lambda tx: tx.all(ALL)) == []
+    postgresql.write(put("a"))
+
+
 def test_joined_statements_keep_each_its_parameters() -> None:
     texts = [
         "UPDATE t SET a=$1 WHERE b = $2",

@@ -143,6 +143,22 @@ def test_a_full_disk_is_told_as_unavailable_and_heals(database: Database, brief:
     assert "large" in names(database)
 
 
+def test_nothing_is_kept_of_a_turn_that_a_full_disk_ended(database: Database) -> None:
+    def limit(tx: Tx) -> None:
+        connection: Any = tx._connection
+        size = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {size}")
+
+    def late(tx: Tx) -> None:
+        put("late")(tx)
+        raise KeyError
+
+    database.engine.write(limit)
+    outcomes = together(database, [put("small"), late, put("large", "x" * 1_000_000), put("after")])
+    assert [type(outcome[1]) for outcome in outcomes] == [Unavailable] * 4
+    assert names(database) == set()
+
+
 @both_ways
 def test_a_connection_that_broke_is_replaced(database: Database, brief: bool) -> None:
     def breaks(tx: Tx) -> None:
