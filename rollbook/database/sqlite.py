@@ -5,6 +5,7 @@ What waits for what is decided in shared_commits.py; this module runs it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -147,6 +148,8 @@ class SqliteEngine:
         try:
             if self._writer.in_transaction:
                 self._writer.execute("COMMIT")
+            elif any(error is None for _, error in outcomes):  # somebody's error ended it unseen: nothing was kept
+                return self._refusals(outcomes)
         except sqlite3.Error:
             self._mend()
             return self._refusals(outcomes)
@@ -173,7 +176,8 @@ class SqliteEngine:
                 self._writer.execute("ROLLBACK")
         except sqlite3.Error:
             self._writer.close()
-            self._open_writer()
+            with contextlib.suppress(Unavailable):  # then `begin` fails, and everybody is refused until it is restarted
+                self._open_writer()
 
     def _alone(self, fn: Work) -> Outcome:
         """One function in a savepoint of its own: what it raises undoes its rows and nobody else's."""

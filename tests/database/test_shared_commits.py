@@ -143,6 +143,13 @@ def test_a_full_disk_is_told_as_unavailable_and_heals(database: Database, brief:
     assert "large" in names(database)
 
 
+@both_ways
+def test_a_transaction_that_somebody_ended_unseen_is_refused_to_all(database: Database, brief: bool) -> None:
+    outcomes = together(database, [put("a"), lambda tx: tx._connection.execute("ROLLBACK")], brief=brief)
+    assert [type(outcome[1]) for outcome in outcomes] == [Unavailable] * 2
+    assert names(database) == set()
+
+
 def test_nothing_is_kept_of_a_turn_that_a_full_disk_ended(database: Database) -> None:
     def limit(tx: Tx) -> None:
         connection: Any = tx._connection
