@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -146,15 +146,21 @@ class LifeCycle(RuleBasedStateMachine):
     def modify(
         self, side: int, client: int, who: int, chosen: dict[str, int], okta: bool, again: bool, data: Any
     ) -> None:
-        company, person = self._somebody(side, who)
         drawn = data.draw(PROFILES)
-        changed = {name: drawn[name] for name in chosen if name != "active"}
-        active = bool(chosen["active"]) if "active" in chosen else None
-        body = changed if active is None else changed | {"active": active}
+        changed: dict[str, Any] = {name: drawn[name] for name in chosen if name != "active"}
+        if "active" in chosen:
+            changed["active"] = bool(chosen["active"])
+        self._patch(side, client, who, changed, okta, again)
+
+    def _patch(
+        self, side: int, client: int, who: int, body: dict[str, Any], okta: bool = True, again: bool = False
+    ) -> None:
+        company, person = self._somebody(side, who)
+        changed = {name: value for name, value in body.items() if name != "active"}
         sent = {name: person[name] for name in FIELDS} | changed
         message = okta_patch(body) if okta else entra_patch(body)
         context = Context.RESOURCE_PATCH_RESPONSE
-        self._write(company, client, "PATCH", person, message, sent, active, again, context)
+        self._write(company, client, "PATCH", person, message, sent, body.get("active"), again, context)
 
     @precondition(lambda self: any(side.life.people for side in self.sides))
     @rule(side=SIDE, client=CLIENT, who=WHO, active=st.booleans())
@@ -462,34 +468,79 @@ def decided(was: tuple[bool, str], person: Person) -> str:
     return "linked" if was[1] != person["link"] else "updated"
 
 
+# Every decision that a write can meet in the log.
+EVERYTHING = {
+    *(f"POST {decision}" for decision in ("created", "linked", "restored", "refreshed", "refused")),
+    *(f"PUT {decision}" for decision in ("updated", "archived", "restored", "linked", "unchanged", "refused")),
+    *(f"PATCH {decision}" for decision in ("updated", "archived", "restored", "linked", "unchanged", "refused")),
+    *(f"DELETE {decision}" for decision in ("deleted", "refused")),
+}
+
+
+@pytest.fixture
+def seen() -> Counter[str]:
+    return Counter()
+
+
+@pytest.fixture
+def machine(house: House, server: ThreadServer, seen: Counter[str]) -> Iterator[type[LifeCycle]]:
+    headers = {"Content-Type": "application/scim+json"}
+    with httpx2.Client(base_url=f"{server.url}/scim/v2", headers=headers, timeout=30) as http:
+        yield type("LifeCycle", (LifeCycle,), {"house": house, "http": http, "seen": seen})
+
+
+def test_a_life_of_everything_keeps_the_promises(machine: type[LifeCycle], seen: Counter[str]) -> None:
+    """Chance meets each decision sooner or later; this life meets each of them for certain."""
+    life = machine()
+    leo = dict.fromkeys(FIELDS) | {"user_name": "leo@acme.example", "email": "leo@acme.example"}
+    leo |= {"given_name": "Leo", "family_name": "Linden", "external_id": "00uleo"}
+    ada = leo | {"user_name": "ada@acme.example", "email": "ada@acme.example", "external_id": None}
+    steps: list[Callable[[], None]] = [
+        lambda: life._post(life.sides[0], 0, leo, True, True),  # created, then refused
+        lambda: life.put(0, 0, 0, leo | {"job_title": "Baker"}, True, True, True),  # updated, then unchanged
+        lambda: life.put(0, 0, 0, leo, False, False, True),
+        lambda: life.put(0, 0, 0, leo, True, False, True),
+        lambda: life.switch(0, 0, 0, False),  # archived, then unchanged
+        lambda: life.switch(0, 0, 0, True),
+        lambda: life._patch(0, 0, 0, {"nick_name": "Ly"}),
+        lambda: life.leave_and_come_back(0, 0, 0, True, False),  # refreshed
+        lambda: life.leave_and_come_back(0, 0, 0, True, True),  # restored
+        *(
+            step
+            for number, first in enumerate(("POST", "PUT", "PATCH"))
+            for step in (
+                lambda first=first: life.account_of_before(1, 0, ada, first),  # type: ignore[misc]
+                lambda number=number: life.delete(1, 0, number),  # type: ignore[misc]
+            )
+        ),
+        lambda: life.put(1, 0, 0, ada, True, False, False),  # refused: deleted
+        lambda: life.switch(1, 0, 0, True),
+    ]
+    for step in steps:
+        step()
+        life.companies_see_all_of_their_own_people_and_nobody_else()
+        life.rows_events_and_log_tell_the_same()
+    assert set(seen) == EVERYTHING
+
+
 @pytest.mark.long
 @pytest.mark.timeout(7200 if LONG else 300)
 def test_every_life_keeps_the_promises(
-    house: House, server: ThreadServer, record_property: Callable[[str, object], None]
+    machine: type[LifeCycle], seen: Counter[str], record_property: Callable[[str, object], None]
 ) -> None:
-    with httpx2.Client(
-        base_url=f"{server.url}/scim/v2", headers={"Content-Type": "application/scim+json"}, timeout=30
-    ) as http:
-        seen: Counter[str] = Counter()
-        machine = type("LifeCycle", (LifeCycle,), {"house": house, "http": http, "seen": seen})
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=2000 if LONG else 40,
-                stateful_step_count=40 if LONG else 25,
-                deadline=None,
-                derandomize=not LONG,  # the short run judges a change, the long one looks for news
-                database=None,
-                phases=(Phase.generate, Phase.shrink) if LONG else (Phase.generate,),
-                suppress_health_check=list(HealthCheck),
-                print_blob=False,
-            ),
-        )
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=2000 if LONG else 40,
+            stateful_step_count=40 if LONG else 25,
+            deadline=None,
+            derandomize=not LONG,  # the short run judges a change, the long one looks for news
+            database=None,
+            phases=(Phase.generate, Phase.shrink) if LONG else (Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        ),
+    )
     record_property("writes, each checked against the model", seen.total())
-    # That nothing was wrong says something only where everything happened.
-    assert set(seen) == {
-        *(f"POST {decision}" for decision in ("created", "linked", "restored", "refreshed", "refused")),
-        *(f"PUT {decision}" for decision in ("updated", "archived", "restored", "linked", "unchanged", "refused")),
-        *(f"PATCH {decision}" for decision in ("updated", "archived", "restored", "linked", "unchanged", "refused")),
-        *(f"DELETE {decision}" for decision in ("deleted", "refused")),
-    }
+    # What 40 examples meet depends on the interpreter and on the modules loaded before; 2,000 meet everything.
+    assert set(seen) == EVERYTHING if LONG else set(seen) <= EVERYTHING
