@@ -12,7 +12,7 @@ from sqlalchemy import Table, select
 
 from rollbook.activity.log import Entry
 from rollbook.database import Tx
-from rollbook.database.tables import events, provisioning_log, users
+from rollbook.database.tables import events, users
 from rollbook.people import profiles
 
 Row = dict[str, Any]
@@ -29,11 +29,21 @@ def rows(tx: Tx, table: Table, company_id: str) -> list[Row]:
     return [dict(zip(table.columns.keys(), row, strict=True)) for row in tx.search(query)]
 
 
+def events_of(tx: Tx, company_id: str) -> list[Row]:
+    """The rows that are events, oldest first."""
+    return [row for row in rows(tx, events, company_id) if row["kind"] is not None]
+
+
+def lines_of(tx: Tx, company_id: str) -> list[Row]:
+    """The rows that are lines of the provisioning log, oldest first."""
+    return [row for row in rows(tx, events, company_id) if row["method"] is not None]
+
+
 def contradictions(tx: Tx, company_id: str) -> list[str]:
     """Where users, events and log of a company disagree."""
     people = {row["id"]: row for row in rows(tx, users, company_id)}
-    told = [row for row in rows(tx, events, company_id) if row["kind"] not in BESIDE]
-    lines = rows(tx, provisioning_log, company_id)
+    told = [row for row in events_of(tx, company_id) if row["kind"] not in BESIDE]
+    lines = lines_of(tx, company_id)
     return [
         *_unlogged(told, lines, people),
         *_unrecorded(told, lines),
@@ -47,7 +57,7 @@ def _unlogged(told: list[Row], lines: list[Row], people: dict[str, Row]) -> list
     found = []
     by_request = Counter(line["request_id"] for line in lines)
     found += [f"request {request} is logged {times} times" for request, times in by_request.items() if times > 1]
-    user_of = {line["request_id"]: line["user_id"] for line in lines}
+    user_of = {line["request_id"]: line["subject_id"] for line in lines}
     for event in told:
         if event["actor"].startswith("scim") and event["subject_id"] in people:
             if event["request_id"] not in user_of:
@@ -90,8 +100,6 @@ def _unexplained(told: list[Row], people: dict[str, Row]) -> list[str]:
         state = states.get(event["subject_id"])
         if state is not None:
             found += _step(state, msgspec.json.decode(event["changes"]), event["kind"])
-            if event["kind"] == "UserCreated":
-                state["link"] = people[event["subject_id"]]["link"]  # the event tells by its actor who linked
             if event["kind"] in ("UserDeleted", "UserFreed") and people[event["subject_id"]]["external_id"] is None:
                 state["external_id"] = None  # given up with the names
     for user_id, state in states.items():
@@ -99,7 +107,7 @@ def _unexplained(told: list[Row], people: dict[str, Row]) -> list[str]:
         found += [
             f"{name} of {user_id} is {row[name]!r}, its events say {state[name]!r}"
             for name in SHOWN
-            if name != "link" and state[name] != row[name]
+            if state[name] != row[name]
         ]
     return found
 
@@ -108,7 +116,7 @@ def _step(state: Row, changes: dict[str, list[Any]], what: str) -> list[str]:
     found = []
     for name, (before, after) in changes.items():
         if name in state:
-            if name != "link" and state[name] != before and what != "UserFreed":
+            if state[name] != before and what != "UserFreed":
                 found.append(f"{what}: {name} was {state[name]!r}, the event says {before!r}")
             if what != "UserFreed":
                 state[name] = after
@@ -124,5 +132,5 @@ def replayed(entries: list[Entry]) -> dict[str, Row]:
             continue
         state = people.setdefault(entry.user_id, dict.fromkeys(SHOWN))
         broken = _step(state, entry.changes, f"{entry.method} {entry.path}")
-        assert not [line for line in broken if "link" not in line], broken
+        assert not broken
     return people

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
 from rollbook import clock
 from rollbook.activity import queue
@@ -47,7 +47,8 @@ class Event:
     request_id: str | None
 
 
-_ROW = Insertion(events, "company_id", "id", "at", "kind", "actor", "subject_id", "changes", "request_id")
+COLUMNS = ("company_id", "id", "at", "kind", "actor", "subject_id", "changes", "request_id")
+ROW = Insertion(events, *COLUMNS)
 _encode = msgspec.json.Encoder().encode
 _OF_SUBJECT = (
     select(
@@ -59,10 +60,13 @@ _OF_SUBJECT = (
         events.c.changes,
         events.c.request_id,
     )
-    .where(events.c.company_id == bindparam("company"), events.c.subject_id == bindparam("subject"))
+    .where(
+        events.c.company_id == bindparam("company"),
+        events.c.subject_id == bindparam("subject"),
+        events.c.kind.is_not(None),
+    )
     .order_by(events.c.id)
 )
-_FORGET = update(events).where(events.c.company_id == bindparam("company"), events.c.subject_id == bindparam("subject"))
 
 
 def record(
@@ -75,10 +79,16 @@ def record(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Writes the event and queues the tasks that REACTIONS names for its kind."""
+    """Writes the event and queues the tasks that REACTIONS names for its kind.
+
+    Between `log.begin` and `log.write` the event waits, to become the line of the log as well.
+    """
     text = _encode(changes).decode() if changes else "{}"
     values = (company_id, clock.new_id(), clock.text(now), kind, str(actor), subject_id, text, actor.request_id)
-    tx.insert(_ROW, values)
+    if tx.draft is None:
+        tx.insert(ROW, values)
+    else:
+        tx.draft.append(values)
     for reaction in REACTIONS.get(kind, ()):
         queue.enqueue(
             tx,
@@ -97,8 +107,3 @@ def of_subject(tx: Tx, company_id: str, subject_id: str) -> list[Event]:
         Event(id_, at, kind, actor, subject, msgspec.json.decode(changes), request_id)
         for id_, at, kind, actor, subject, changes, request_id in rows
     ]
-
-
-def forget_values(tx: Tx, company_id: str, subject_id: str) -> None:
-    """Takes the values out of a user's events; what happened and when stays."""
-    tx.run(_FORGET, {"company": company_id, "subject": subject_id, "changes": "{}"})

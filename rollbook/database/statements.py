@@ -149,10 +149,11 @@ class Tx:
     PostgreSQL several statements share a round trip. A failure of one that was not waited for is raised by a
     later call or by the commit.
 
-    `careful` says that this is another turn: a constraint has objected to what the first one wrote.
+    `careful` says that this is another turn: something objected to what the first one wrote. In `draft` a room may keep
+    rows back until they are whole; whoever began it writes them.
     """
 
-    __slots__ = ("_compiler", "_connection", "_writing", "careful")
+    __slots__ = ("_compiler", "_connection", "_writing", "careful", "draft")
 
     def __init__(
         self, connection: Connection, compiler: Compiler, *, writing: Connection | None = None, careful: bool = False
@@ -161,6 +162,7 @@ class Tx:
         self._writing = writing or connection  # a cursor for all that returns nothing, where one costs something
         self._compiler = compiler
         self.careful = careful
+        self.draft: list[Any] | None = None
 
     def send(self, statement: Statement, parameters: Parameters | None = None) -> Answer:
         """Starts a statement of a module; read its rows from the answer."""

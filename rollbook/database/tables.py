@@ -200,12 +200,27 @@ users = _company_table(
 events = _company_table(
     "events",
     Column("at", Text, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", Text),  # NULL: a line of the provisioning log about no event, or about several
     Column("actor", Text, nullable=False),
-    Column("subject_id", Text, nullable=False),  # the user, key or company it happened to
+    Column("subject_id", Text, nullable=False),  # the user, key or company it happened to; "" for nobody
     Column("changes", _json(), nullable=False),
     Column("request_id", Text),
+    # The line of the provisioning log, where the row is one: one row for both, since most requests make one event.
+    Column("method", Text),
+    Column("path", Text),
+    Column("status", Integer),
+    Column("decision", Text),
+    Column("ignored", _json()),
+    Column("hint", Text),
+    CheckConstraint("kind IS NOT NULL OR method IS NOT NULL", name="ck_events_what"),
     Index("ix_events_subject", "company_id", "subject_id", "id"),
+    Index(
+        "ix_events_line",
+        "company_id",
+        "id",
+        sqlite_where=text("method IS NOT NULL"),
+        postgresql_where=text("method IS NOT NULL"),
+    ),
 )
 
 tasks = _company_table(
@@ -232,22 +247,6 @@ tasks = _company_table(
         postgresql_where=text("state IN ('due', 'running')"),
     ),
     Index("ix_tasks_state", "company_id", "state", "ended_at"),
-)
-
-provisioning_log = _company_table(
-    "provisioning_log",
-    Column("at", Text, nullable=False),
-    Column("key_id", Text),
-    Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("decision", Text, nullable=False),
-    Column("user_id", Text),
-    Column("changes", _json(), nullable=False),
-    Column("ignored", _json(), nullable=False),
-    Column("hint", Text),
-    Column("request_id", Text, nullable=False),
-    Index("ix_provisioning_log_user", "company_id", "user_id", "id"),
 )
 
 sign_in_links = _company_table(

@@ -30,7 +30,6 @@ class Arrival:
 
     user: User
     outcome: Outcome
-    before: User | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def arrive(
         user = users.create(
             tx, company_id, profile, active=active is not False, linked=True, vetted=True, actor=actor, now=now
         )
-        return Arrival(user, "created", None)
+        return Arrival(user, "created")
     if len(candidates) > 1:
         raise _ambiguous(candidates)
     candidate = candidates[0]
@@ -102,7 +101,7 @@ def arrive(
     )
     linked = identity_links.link(tx, before, external_id=profile.external_id, by_client=True, actor=actor, now=now)
     user = users.update(tx, linked, profile, active=active is not False, actor=actor, now=now)
-    return Arrival(user, outcome, before)
+    return Arrival(user, outcome)
 
 
 def _names(profile: Profile) -> dict[str, str | None]:

@@ -45,7 +45,6 @@ def erase(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     tx.run(_DELETE_SESSIONS, {"company": user.company_id, "user": user.id})
     alarms.forget(tx, user.company_id, user.id)
     names = _names_of(tx, user)
-    events.forget_values(tx, user.company_id, user.id)
     log.forget_user(tx, user.company_id, user.id, names)
     return erased
 

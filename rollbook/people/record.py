@@ -1,9 +1,8 @@
-"""The record of a user: what a row holds, how two differ. The verbs that change one are in users.py."""
+"""The record of a user: what a row holds. The verbs that change one are in users.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -108,22 +107,7 @@ def display_name(given_name: str, family_name: str) -> str:
     return f"{given_name} {family_name}".strip()
 
 
-NOT_SHOWN = "(not shown)"
-_COMPARED = (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at")
-_compared = attrgetter(*_COMPARED)
-_NOTHING = (None,) * len(_COMPARED)
-
-
-def differences(before: User | None, after: User) -> dict[str, list[Any]]:
-    """What differs, field by field, as [before, after]; kept attributes by name only."""
-    if after is before:
-        return {}
-    olds = _compared(before) if before is not None else _NOTHING
-    changes = {name: [old, new] for name, old, new in zip(_COMPARED, olds, _compared(after), strict=True) if old != new}
-    if before is not None and before.kept == after.kept:
-        return changes
-    kept_before = before.kept_attributes if before is not None else {}
-    return changes | kept_changes(kept_before, after.kept_attributes)
+NOT_SHOWN = "(not shown)"  # what stands in changes for a kept attribute's value
 
 
 def kept_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -242,7 +242,7 @@ def refuse_deleted(user: User) -> None:
         )
 
 
-_SHOWN = frozenset(profiles.TEXT_FIELDS) | {"role", "archived_at"}
+_SHOWN = frozenset(profiles.TEXT_FIELDS) | {"role", "link", "archived_at"}
 
 
 def change(

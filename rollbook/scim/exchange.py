@@ -71,7 +71,6 @@ class Request(msgspec.Struct):
         decision: str,
         *,
         user_id: str | None = None,
-        changes: dict[str, list[Any]] | None = None,
         ignored: tuple[str, ...] = (),
         hint: str | None = None,
     ) -> Entry:
@@ -85,7 +84,6 @@ class Request(msgspec.Struct):
             request_id=self.id,
             key_id=self.holder.key_id,
             user_id=user_id,
-            changes=changes or {},
             ignored=ignored,
             hint=hint,
         )

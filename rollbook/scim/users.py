@@ -7,7 +7,7 @@ from typing import Any
 from rollbook.activity import log
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.people import arrivals, identity_links, record, search, users
+from rollbook.people import arrivals, identity_links, search, users
 from rollbook.people.record import User
 from rollbook.scim import mapping
 from rollbook.scim.conditions import condition_of
@@ -86,6 +86,7 @@ async def create(request: Request) -> Answer:
     def arrive(tx: Tx) -> User:
         claim = request.claim(tx, *arrivals.look_up(profile))
         actor = request.admit(claim)
+        log.begin(tx)
         arrival = arrivals.arrive(
             tx,
             claim.company_id,
@@ -95,13 +96,7 @@ async def create(request: Request) -> Answer:
             actor=actor,
             now=request.now,
         )
-        entry = request.entry(
-            201,
-            arrival.outcome,
-            user_id=arrival.user.id,
-            changes=record.differences(arrival.before, arrival.user),
-            ignored=_ignored(sent.ignored),
-        )
+        entry = request.entry(201, arrival.outcome, user_id=arrival.user.id, ignored=_ignored(sent.ignored))
         log.write(tx, claim.company_id, entry, now=request.now)
         return arrival.user
 
@@ -156,9 +151,9 @@ async def delete(request: Request) -> Answer:
         actor = request.admit(claim)
         before = _present(request, claim.user())
         _check_version(request, before)
+        log.begin(tx)
         after = users.delete(tx, before, actor=actor, now=request.now)
-        changes = record.differences(before, after)
-        entry = request.entry(204, "deleted", user_id=after.id, changes=changes)
+        entry = request.entry(204, "deleted", user_id=after.id)
         log.write(tx, claim.company_id, entry, now=request.now)
 
     await request.service.database.write(remove, brief=True)
@@ -177,6 +172,7 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
         before = _present(request, claim.user())
         _check_version(request, before)
         profile, active, ignored = change(tx, before)
+        log.begin(tx)
         user = before
         if user.link != "linked":
             user = identity_links.link(tx, user, by_client=True, actor=actor, now=request.now)
@@ -184,13 +180,7 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
             user = users.update(tx, user, profile, active=active, actor=actor, now=request.now)
         elif active is not None:
             user = (users.restore if active else users.archive)(tx, user, actor=actor, now=request.now)
-        entry = request.entry(
-            200,
-            _decision(before, user),
-            user_id=user.id,
-            changes=record.differences(before, user),
-            ignored=_ignored(ignored),
-        )
+        entry = request.entry(200, _decision(before, user), user_id=user.id, ignored=_ignored(ignored))
         log.write(tx, claim.company_id, entry, now=request.now)
         return user
 

@@ -8,11 +8,13 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, update
 
 from rollbook import clock
-from rollbook.activity import log
+from rollbook.activity import events, log
+from rollbook.activity.events import Actor
 from rollbook.activity.log import Entry
 from rollbook.database import Tx
-from rollbook.database.tables import provisioning_log
+from rollbook.database.tables import events as table
 from rollbook.people import companies
+from tests import history
 from tests.conftest import OPERATOR, House
 
 ENTRY = Entry(
@@ -29,9 +31,7 @@ ENTRY = Entry(
 )
 
 
-_RENAME = update(provisioning_log).where(
-    provisioning_log.c.company_id == bindparam("company"), provisioning_log.c.id == bindparam("entry")
-)
+_RENAME = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("entry"))
 
 
 def write(house: House, company_id: str, *entries: Entry, at: datetime | None = None) -> None:
@@ -106,3 +106,58 @@ def test_a_person_s_values_are_forgotten_and_what_happened_stays(house: House, c
     of_mona, of_leo = house.read(lambda tx: log.search(tx, company_id))
     assert (of_leo.changes, of_leo.decision, of_leo.ignored) == ({}, "updated", ENTRY.ignored)
     assert of_mona.changes == ENTRY.changes
+
+
+CLIENT = Actor("scim", "key", "request")
+
+
+def request(tx: Tx, company_id: str, *told: tuple[str, str, dict[str, list[str | None]]], at: datetime) -> None:
+    """A request that makes these events, then its line."""
+    log.begin(tx)
+    for kind, subject, changes in told:
+        events.record(tx, company_id, kind, subject, changes, actor=CLIENT, now=at)
+    log.write(tx, company_id, replace(ENTRY, changes={}), now=at)
+
+
+def test_one_event_and_its_line_are_one_row(house: House, company_id: str) -> None:
+    told = ("UserUpdated", "leo", {"location": ["Lyon", "Turin"]})
+    house.write(lambda tx: request(tx, company_id, told, at=clock.now()))
+    (line,) = house.read(lambda tx: log.search(tx, company_id))
+    (event,) = house.read(lambda tx: events.of_subject(tx, company_id, "leo"))
+    assert replace(line, id="", at="") == ENTRY
+    assert (event.id, event.at, event.changes, event.request_id) == (line.id, line.at, line.changes, "request")
+
+
+def test_a_line_tells_what_several_events_changed_in_its_person(house: House, company_id: str) -> None:
+    told: list[tuple[str, str, dict[str, list[str | None]]]] = [
+        ("UserLinked", "leo", {"external_id": [None, "00u1"], "link": ["known", "linked"]}),
+        ("UserUpdated", "leo", {"external_id": ["00u1", "00u2"], "location": ["Lyon", "Turin"]}),
+        ("UserUpdated", "leo", {"location": ["Turin", "Lyon"]}),
+        ("AddressConfirmed", "mona", {"email": [None, "mona@acme.example"]}),
+    ]
+    house.write(lambda tx: request(tx, company_id, *told, at=clock.now()))
+    (line,) = house.read(lambda tx: log.search(tx, company_id))
+    assert line.changes == {"external_id": [None, "00u2"], "link": ["known", "linked"]}
+    timeline = house.read(lambda tx: events.of_subject(tx, company_id, "leo"))
+    assert [(event.kind, event.changes) for event in timeline] == [(kind, changes) for kind, _, changes in told[:3]]
+    assert len(house.read(lambda tx: events.of_subject(tx, company_id, "mona"))) == 1
+
+
+def test_what_is_recorded_without_a_line_is_none(house: House, company_id: str) -> None:
+    house.write(lambda tx: events.record(tx, company_id, "UserUpdated", "leo", actor=OPERATOR, now=clock.now()))
+    assert house.read(lambda tx: log.search(tx, company_id)) == []
+    assert house.read(lambda tx: log.search(tx, company_id, user_id="leo")) == []
+
+
+def test_the_event_stays_when_its_line_is_forgotten(house: House, company_id: str) -> None:
+    told = ("UserUpdated", "leo", {"location": ["Lyon", "Turin"]})
+    house.write(lambda tx: request(tx, company_id, told, at=clock.now()))
+    house.write(lambda tx: request(tx, company_id, at=clock.now()))
+    (before,) = house.read(lambda tx: events.of_subject(tx, company_id, "leo"))
+    tomorrow = clock.now() + timedelta(days=1)
+    assert house.write(lambda tx: log.prune(tx, company_id, before=tomorrow)) == 2
+    assert house.write(lambda tx: log.prune(tx, company_id, before=tomorrow)) == 0
+    assert house.read(lambda tx: log.search(tx, company_id)) == []
+    assert house.read(lambda tx: events.of_subject(tx, company_id, "leo")) == [before]
+    row = house.read(lambda tx: history.events_of(tx, company_id))[-1]
+    assert {row[name] for name in ("method", "path", "status", "decision", "ignored", "hint")} == {None}

@@ -22,7 +22,7 @@ from rollbook.activity import log as provisioning_log
 from rollbook.activity.log import Entry
 from rollbook.activity.queue import Task
 from rollbook.database import Database, Tx
-from rollbook.database.tables import provisioning_log as log_table
+from rollbook.database.tables import events as table
 from rollbook.database.tables import tasks
 from rollbook.errors import Unavailable
 from rollbook.installation import Installation, open_installation
@@ -224,7 +224,7 @@ def test_old_lines_and_done_tasks_are_pruned(own: Installation) -> None:
     assert len(own.database.engine.read(lambda tx: provisioning_log.search(tx, acme))) == 1
 
 
-AGE = update(log_table).where(log_table.c.company_id == bindparam("company"), log_table.c.id == bindparam("entry"))
+AGE = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("entry"))
 
 
 def _aged(id_: str, at: datetime) -> str:

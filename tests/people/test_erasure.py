@@ -160,11 +160,11 @@ def test_nobody_else_loses_anything(acme: Tenant, house: House) -> None:
     user_id = live(house, acme, "learner")
 
     def of_mona(tx: Tx) -> Any:
-        lines = history.rows(tx, metadata.tables["provisioning_log"], acme.id)
+        lines = history.lines_of(tx, acme.id)
         return (
             [row for row in history.rows(tx, table, acme.id) if row["id"] == mona],
             events.of_subject(tx, acme.id, mona),
-            [line for line in lines if line["user_id"] == mona],
+            [line for line in lines if line["subject_id"] == mona],
         )
 
     before = house.read(of_mona)

@@ -18,7 +18,7 @@ from scim2_models import Context, Error, ListResponse
 
 from rollbook import clock
 from rollbook.database import Tx
-from rollbook.database.tables import events, provisioning_log, users
+from rollbook.database.tables import users
 from rollbook.errors import Conflict, RollbookError, Unauthorized
 from rollbook.people import addresses, companies, identity_links, keys, returners, sign_in
 from rollbook.people import users as people
@@ -332,8 +332,8 @@ class LifeCycle(RuleBasedStateMachine):
             found, told, lines, wrong = self.house.read(
                 lambda tx, id_=id_: (  # type: ignore[misc]
                     history.rows(tx, users, id_),
-                    history.rows(tx, events, id_),
-                    history.rows(tx, provisioning_log, id_),
+                    history.events_of(tx, id_),
+                    history.lines_of(tx, id_),
                     history.contradictions(tx, id_),
                 )
             )
@@ -453,12 +453,12 @@ class LifeCycle(RuleBasedStateMachine):
         self._logged(company, answer, "refused", None)
 
     def _logged(self, company: Side, answer: httpx2.Response, decision: str, person: Person | None) -> None:
-        lines = self.house.read(lambda tx: history.rows(tx, provisioning_log, company.id))
+        lines = self.house.read(lambda tx: history.lines_of(tx, company.id))
         line = lines[-1]
         self.seen[f"{line['method']} {decision}"] += 1
         assert line["request_id"] == answer.headers["x-request-id"]
         assert (line["status"], line["decision"]) == (answer.status_code, decision)
-        assert person is None or line["user_id"] == person["id"]
+        assert person is None or line["subject_id"] == person["id"]
 
 
 def decided(was: tuple[bool, str], person: Person) -> str:

@@ -16,7 +16,7 @@ from rollbook import clock, settings
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import alarms as alarms_table
-from rollbook.database.tables import events, users
+from rollbook.database.tables import users
 from rollbook.errors import NotFound
 from rollbook.installation import Installation, open_installation
 from rollbook.people import alarms, companies, keys, mass_archive, sign_in
@@ -184,7 +184,7 @@ def test_hundreds_leave_at_once_and_one_click_brings_them_back(
     assert sum(row["archived_at"] is not None for row in others) == OTHERS / 2
     assert not any(signed_in(company, user_id) for user_id in leavers)  # they sign in anew
     assert all(company.http.get(f"/Users/{user_id}").json()["active"] for user_id in leavers[:: LEAVERS // 50])
-    told = company.read(lambda tx: history.rows(tx, events, company.id))
+    told = company.read(lambda tx: history.events_of(tx, company.id))
     restored = [event for event in told if event["kind"] == "UserRestored"]
     assert sorted(event["subject_id"] for event in restored) == sorted(leavers)
     assert {event["actor"] for event in restored} == {str(ada)}

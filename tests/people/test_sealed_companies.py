@@ -16,7 +16,7 @@ import pytest
 from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
-from rollbook.database.tables import events, provisioning_log, users
+from rollbook.database.tables import users
 from rollbook.people import users as people
 from rollbook.scim.app import ROUTES
 from tests import history
@@ -80,7 +80,7 @@ def told(answer: httpx2.Response, *ids: str) -> tuple[int, str, dict[str, str]]:
 def test_another_company_s_id_is_an_unknown_one(
     acme: Tenant, otto: str, umbra: Tenant, house: House, method: str, collection: str, form: str
 ) -> None:
-    before = house.read(lambda tx: (history.rows(tx, users, umbra.id), history.rows(tx, events, umbra.id)))
+    before = house.read(lambda tx: (history.rows(tx, users, umbra.id), history.events_of(tx, umbra.id)))
     answers = []
     for id_ in (otto, unknown_id()):
         answer = acme.scim.request(method, f"/{collection}/{FORMS[form](id_)}", json=BODIES.get(method))
@@ -88,7 +88,7 @@ def test_another_company_s_id_is_an_unknown_one(
         answers.append(told(answer, id_))
     assert answers[0] == answers[1]
     assert answers[0][0] == 404
-    after = house.read(lambda tx: (history.rows(tx, users, umbra.id), history.rows(tx, events, umbra.id)))
+    after = house.read(lambda tx: (history.rows(tx, users, umbra.id), history.events_of(tx, umbra.id)))
     assert after == before
 
 
@@ -97,7 +97,7 @@ def test_every_refused_write_has_its_line_whatever_the_id_looks_like(acme: Tenan
     for method in ("PUT", "PATCH", "DELETE"):
         answer = acme.scim.request(method, f"/Users/{FORMS[form](unknown_id())}", json=BODIES.get(method))
         assert answer.status_code == 404
-        line = house.read(lambda tx: history.rows(tx, provisioning_log, acme.id))[-1]
+        line = house.read(lambda tx: history.lines_of(tx, acme.id))[-1]
         assert (line["request_id"], line["status"]) == (answer.headers["x-request-id"], 404)
         assert len(line["path"]) < 1000
 
@@ -240,7 +240,7 @@ def test_the_actor_of_one_company_s_key_is_never_another_s(acme: Tenant, umbra: 
     acme.scim.post("/Users", json=scim_user(LEO))
     umbra.scim.post("/Users", json=scim_user(LEO))
     for tenant in (acme, umbra):
-        lines = house.read(lambda tx, id_=tenant.id: history.rows(tx, events, id_))  # type: ignore[misc]
+        lines = house.read(lambda tx, id_=tenant.id: history.events_of(tx, id_))  # type: ignore[misc]
         actors = {line["actor"] for line in lines if line["kind"] == "UserCreated"}
         assert actors == {str(Actor("scim", tenant.key_id))}
         assert json.dumps(lines).count(tenant.id) >= 1

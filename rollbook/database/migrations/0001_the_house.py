@@ -1,4 +1,4 @@
-"""The house: companies, keys, users and their life, events, tasks, the provisioning log."""
+"""The house: companies, keys, users and their life, tasks, events and the provisioning log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,12 +27,27 @@ def upgrade() -> None:
         sa.Column("company_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.Text(), nullable=False),
         sa.Column("changes", JSON, nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("method", sa.Text(), nullable=True),
+        sa.Column("path", sa.Text(), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.Column("ignored", JSON, nullable=True),
+        sa.Column("hint", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind IS NOT NULL OR method IS NOT NULL", name="ck_events_what"),
         sa.PrimaryKeyConstraint("company_id", "id", name="pk_events"),
+    )
+    op.create_index(
+        "ix_events_line",
+        "events",
+        ["company_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("method IS NOT NULL"),
+        postgresql_where=sa.text("method IS NOT NULL"),
     )
     op.create_index("ix_events_subject", "events", ["company_id", "subject_id", "id"], unique=False)
     op.create_table(
@@ -41,24 +56,6 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_installation"),
     )
-    op.create_table(
-        "provisioning_log",
-        sa.Column("company_id", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("at", sa.Text(), nullable=False),
-        sa.Column("key_id", sa.Text(), nullable=True),
-        sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("status", sa.Integer(), nullable=False),
-        sa.Column("decision", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=True),
-        sa.Column("changes", JSON, nullable=False),
-        sa.Column("ignored", JSON, nullable=False),
-        sa.Column("hint", sa.Text(), nullable=True),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("company_id", "id", name="pk_provisioning_log"),
-    )
-    op.create_index("ix_provisioning_log_user", "provisioning_log", ["company_id", "user_id", "id"], unique=False)
     op.create_table(
         "tasks",
         sa.Column("company_id", sa.Text(), nullable=False),
@@ -270,7 +267,6 @@ def downgrade() -> None:
     op.drop_table("api_keys")
     op.drop_table("alarms")
     op.drop_table("tasks")
-    op.drop_table("provisioning_log")
     op.drop_table("installation")
     op.drop_table("events")
     op.drop_table("companies")
