@@ -172,8 +172,7 @@ def _create(
             at,
         ),
     )
-    _record(session, sql, credential, "UserCreated", user_id, body.decode(), at)
-    _log(session, sql, credential, "POST", 201, "created", user_id, body.decode(), at)
+    _record(session, sql, credential, ("UserCreated", "POST", 201, "created"), user_id, body.decode(), at)
     return _shown(user_id, user_name, document["title"], True)
 
 
@@ -185,8 +184,7 @@ def _replace(
     location = document[ENTERPRISE]["costCenter"]
     session.run(sql.replace, (location, title, row[VERSION] + 1, at, credential.company_id, user_id))
     changes = _encode({"location": [None, location], "job_title": [None, title]}).decode()
-    _record(session, sql, credential, "UserUpdated", user_id, changes, at)
-    _log(session, sql, credential, "PUT", 200, "updated", user_id, changes, at)
+    _record(session, sql, credential, ("UserUpdated", "PUT", 200, "updated"), user_id, changes, at)
     return _shown(user_id, row[USER_NAME], title, row[ARCHIVED_AT] is None)
 
 
@@ -199,16 +197,16 @@ def _modify(
     changes = _encode({"archived_at": [None, at]}).decode()
     if active:
         session.run(sql.restore, (row[VERSION] + 1, at, company_id, user_id))
-        _record(session, sql, credential, "UserRestored", user_id, changes, at)
+        told = ("UserRestored", "PATCH", 200, "restored")
     else:
         session.run(sql.archive, (at, f"scim:{credential.key_id}", row[VERSION] + 1, at, company_id, user_id))
-        _record(session, sql, credential, "UserArchived", user_id, changes, at)
+        told = ("UserArchived", "PATCH", 200, "archived")
         payload = _encode({"subject_id": user_id}).decode()
         task = (company_id, clock.new_id(), "watch_archives", payload, "watch", "due", at, 0, 0, at)
         session.run(sql.task, task)
         session.run(sql.end_links, (at, company_id, user_id))
         session.run(sql.end_sessions, (at, company_id, user_id))
-    _log(session, sql, credential, "PATCH", 200, "restored" if active else "archived", user_id, changes, at)
+    _record(session, sql, credential, told, user_id, changes, at)
     return _shown(user_id, row[USER_NAME], row[JOB_TITLE], active)
 
 
@@ -220,41 +218,19 @@ def _locked(session: Session, sql: Statements, credential: Credential, user_id: 
 
 
 def _record(
-    session: Session, sql: Statements, credential: Credential, kind: str, user_id: str, changes: str, at: str
-) -> None:
-    actor = f"scim:{credential.key_id}"
-    session.run(sql.event, (credential.company_id, clock.new_id(), at, kind, actor, user_id, changes, clock.new_id()))
-
-
-def _log(
     session: Session,
     sql: Statements,
     credential: Credential,
-    method: str,
-    status: int,
-    decision: str,
+    told: tuple[str, str, int, str],
     user_id: str,
     changes: str,
     at: str,
 ) -> None:
-    session.run(
-        sql.entry,
-        (
-            credential.company_id,
-            clock.new_id(),
-            at,
-            credential.key_id,
-            method,
-            "/scim/v2/Users",
-            status,
-            decision,
-            user_id,
-            changes,
-            "[]",
-            None,
-            clock.new_id(),
-        ),
-    )
+    """The event, and the line of the provisioning log in the same row: `told` is kind, method, status, decision."""
+    kind, method, status, decision = told
+    actor, path = f"scim:{credential.key_id}", f"/scim/v2/Users/{user_id}"
+    event = (credential.company_id, clock.new_id(), at, kind, actor, user_id, changes, clock.new_id())
+    session.run(sql.event, (*event, method, path, status, decision, "[]", None))
 
 
 def _shown(user_id: str, user_name: str, title: str, active: bool) -> bytes:

@@ -27,8 +27,9 @@ _CREATED = (
     "location, business_unit, department, job_title, manager_value, manager_name, locale, preferred_language, "
     "time_zone, external_id, kept, role, link, linked_at, version, created_at, updated_at"
 )
-_EVENT = "company_id, id, at, kind, actor, subject_id, changes, request_id"
-_LOG = "company_id, id, at, key_id, method, path, status, decision, user_id, changes, ignored, hint, request_id"
+_EVENT = (
+    "company_id, id, at, kind, actor, subject_id, changes, request_id, method, path, status, decision, ignored, hint"
+)
 _TASK = "company_id, id, name, payload, waiting_key, state, due_at, attempts, generation, created_at"
 
 
@@ -60,7 +61,6 @@ class Statements:
     archive: str
     restore: str
     event: str
-    entry: str
     task: str
     end_links: str
     end_sessions: str
@@ -77,7 +77,7 @@ _AMONG = " OR ".join(f"u.company_id = ? AND u.{name} = ?" for name in ("user_nam
 
 def _with_key(condition: str, join: str = "LEFT JOIN") -> str:
     return (
-        f"SELECT {_KEY}, {_USER} FROM api_keys k JOIN companies c ON c.id = k.company_id "  # noqa: S608
+        f"SELECT {_KEY}, {_USER} FROM api_keys k JOIN companies c ON c.id = k.company_id "  # noqa: S608 - of names in this module
         f"{join} users u ON {condition} WHERE k.company_id = ? AND k.prefix = ?"
     )
 
@@ -97,7 +97,6 @@ SQLITE = Statements(
     restore="UPDATE users SET archived_at = NULL, archived_by = NULL, email_claim = email_key, version = ?, "  # noqa: S608
     "updated_at = ? " + _WHOM,
     event=_insert("events", _EVENT),
-    entry=_insert("provisioning_log", _LOG),
     task=_insert("tasks", _TASK) + " ON CONFLICT DO NOTHING",
     end_links="UPDATE sign_in_links SET ended_at = ? WHERE company_id = ? AND user_id = ? AND used_at IS NULL "
     "AND ended_at IS NULL",
