@@ -129,13 +129,11 @@ async def modify(request: Request) -> Answer:
     """PATCH /Users/{id}: every operation or none (RFC 7644 section 3.5.2); 200 with the resource."""
     projection = _projection(request)
     operations = patch.parse_operations(request.document)
-    status_only = patch.touches_only("active", operations)  # most PATCHes of Okta's: somebody leaves or comes back
+    switched = patch.only_switches("active", operations)  # most PATCHes of Okta's: somebody leaves or comes back
 
     def change(tx: Tx, before: User) -> tuple[Any, bool | None, tuple[str, ...]]:
-        if status_only:
-            status = {"schemas": [messages.CORE_USER], "active": before.active}
-            patched = patch.apply(USER, status, operations)
-            return None, patched.resource.get("active"), patched.ignored
+        if switched is not None:
+            return None, switched, ()
         patched = patch.apply(USER, mapping.resource_of(before, request.service.base_url), operations)
         profile = mapping.profile_of(patched.resource)
         return profile, patched.resource.get("active"), patched.ignored

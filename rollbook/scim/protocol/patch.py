@@ -18,7 +18,7 @@ from rollbook.scim.protocol.operations import MAX_OPERATIONS, Operation, parse_o
 from rollbook.scim.protocol.path import Path, known_paths, parse_path
 from rollbook.scim.protocol.schema import Attribute, ResourceType
 
-__all__ = ["MAX_OPERATIONS", "Operation", "Patched", "apply", "parse_operations", "touches_only"]
+__all__ = ["MAX_OPERATIONS", "Operation", "Patched", "apply", "only_switches", "parse_operations"]
 
 
 class Patched(msgspec.Struct, frozen=True):
@@ -50,18 +50,19 @@ def apply(resource_type: ResourceType, resource: dict[str, Any], operations: lis
     return Patched(draft.finish(), tuple(draft.notes.ignored), tuple(draft.notes.read_only))
 
 
-def touches_only(attribute: str, operations: list[Operation]) -> bool:
-    """Whether nothing but this core attribute is named by the operations, so that `apply` needs no other.
-
-    False where it is not plain to see.
+def only_switches(attribute: str, operations: list[Operation]) -> bool | None:
+    """What the operations switch this core attribute to, where they plainly do that and nothing else; otherwise None,
+    and `apply` says what becomes of the resource.
     """
+    switched: bool | None = None
     for operation in operations:
-        if operation.path is not None:
-            if operation.path.lower() != attribute:
-                return False
-        elif type(operation.value) is not dict or any(name.lower() != attribute for name in operation.value):
-            return False
-    return True
+        name, value = operation.path, operation.value
+        if name is None and type(value) is dict and len(value) == 1:
+            ((name, value),) = value.items()
+        if name is None or name.lower() != attribute or type(value) is not bool or operation.op == "remove":
+            return None
+        switched = value
+    return switched
 
 
 def _write_members(draft: Draft, op: str, prefix: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from scim2_models import ResourceType as PublishedResourceType
 from rollbook.scim.protocol.errors import ScimError, Uniqueness
 from rollbook.scim.protocol.messages import ENTERPRISE_USER, list_response
 from rollbook.scim.protocol.normalize import Canonical, canonical
-from rollbook.scim.protocol.patch import Operation, apply
+from rollbook.scim.protocol.patch import Operation, apply, only_switches
 from rollbook.scim.protocol.path import known_paths
 
 from .people import ELEMENTS, LEO, SCALARS, UNSET, USERS, spelt
@@ -56,6 +56,40 @@ def test_simple_operations_agree_with_a_plain_reading(
         else:
             operations.append(Operation(op, path, value))
     assert apply(USER, resource, operations).resource == expected
+
+
+SWITCHES = st.sampled_from(["active", "ACTIVE"])
+VALUES = st.booleans() | st.sampled_from(
+    [None, "True", "false", 0, {"active": True}, [], {"active": False, "title": "Baker"}]
+)
+OPERATIONS = st.builds(
+    Operation, st.sampled_from(["add", "replace", "replace", "remove"]), SWITCHES | st.just("title"), VALUES
+) | st.builds(
+    Operation, st.sampled_from(["add", "replace"]), st.none(), st.dictionaries(SWITCHES, VALUES, max_size=2) | VALUES
+)
+
+
+@given(RESOURCES, st.lists(OPERATIONS, max_size=3))
+def test_what_plainly_switches_an_attribute_does_just_that(
+    resource: dict[str, Any], operations: list[Operation]
+) -> None:
+    switched = only_switches("active", operations)
+    if switched is not None:
+        assert apply(USER, resource, operations).resource == resource | {"active": switched}
+
+
+def test_okta_s_leavers_and_returners_are_plain_switches() -> None:
+    for value in (True, False):
+        assert only_switches("active", [Operation("replace", None, {"active": value})]) is value
+        assert only_switches("active", [Operation("Replace", "Active", value)]) is value
+    for operation in (
+        Operation("replace", None, {"active": "False"}),
+        Operation("replace", None, {"active": False, "title": "Baker"}),
+        Operation("remove", "active", True),
+        Operation("replace", "title", True),
+    ):
+        assert only_switches("active", [Operation("replace", "active", True), operation]) is None
+    assert only_switches("active", []) is None
 
 
 BADGES = st.lists(st.sampled_from("abcd"), max_size=4)
