@@ -86,9 +86,11 @@ class JoiningTx(Tx):
 
     def _hold(self, statement: Write, text: str, arguments: Sequence[Any]) -> None:
         table: Any = statement.table
-        if table in self._updated or (table in self._inserted and not isinstance(statement, Insert)):
+        # Two insertions that may update what is there could mean the same row (PostgreSQL: cardinality violation).
+        inserts = isinstance(statement, Insert) and " DO UPDATE " not in text
+        if table in self._updated or (table in self._inserted and not inserts):
             self.flush()
-        (self._inserted if isinstance(statement, Insert) else self._updated).add(table)
+        (self._inserted if inserts else self._updated).add(table)
         self._held.append((text, arguments))
         if sum(len(held) for _, held in self._held) > MOST_PARAMETERS:
             self.flush()

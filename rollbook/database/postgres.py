@@ -6,6 +6,7 @@ together with its commit.
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -29,7 +30,7 @@ T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 ATTEMPTS = 4
-LOOK_AFTER = (200, 1000)  # writes of this process
+ANALYZE_AFTER = (200, 1000)  # writes of this process
 ANOTHER_TURN = (pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
 
 
@@ -68,7 +69,7 @@ class PostgresEngine:
             configure=_configure,
         )
         self._pool.open()
-        self._writes = 0
+        self._writes = itertools.count(1)  # counts from several threads at once
 
     def read_brief(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` without a transaction: each statement sees its own moment."""
@@ -80,16 +81,15 @@ class PostgresEngine:
 
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` in a transaction, again after a lost serialization or a collision, and waits for its commit."""
-        self._writes += 1
-        if self._writes in LOOK_AFTER:
-            threading.Thread(target=self._look_at_new_tables, daemon=True).start()
+        if next(self._writes) in ANALYZE_AFTER:
+            threading.Thread(target=self._analyze_new_tables, daemon=True).start()
         return self._again(lambda connection, turn: self._transaction(connection, fn, careful=turn > 0))
 
     def close(self) -> None:
         """Lets go of every connection."""
         self._pool.close()
 
-    def _look_at_new_tables(self) -> None:
+    def _analyze_new_tables(self) -> None:
         """Lets PostgreSQL count the rows of tables that it believes empty. By itself it does so up to a minute after a
         table began to fill; until then each plan, which a prepared statement keeps, walks everybody of a company.
         """
@@ -133,9 +133,10 @@ class PostgresEngine:
             raise
 
     def _again(self, attempt: Callable[[Connection, int], T]) -> T:
-        """Bounded: every turn runs on a fresh transaction, after a short random wait."""
+        """Bounded: every turn runs on a fresh transaction; contenders wait for a short random time first."""
+        contended = False
         for turn in range(ATTEMPTS):
-            if turn:
+            if contended:
                 time.sleep(random.uniform(0.002, 0.02) * turn)  # noqa: S311 - spreads contenders, guards nothing
             try:
                 connection = self._pool.getconn()
@@ -145,6 +146,7 @@ class PostgresEngine:
                     self._pool.putconn(connection)
             except ANOTHER_TURN as error:
                 collision = Collision(type(error).__name__)
+                contended = turn > 0 or not isinstance(error, pg.UniqueViolation)  # whose name is there, most likely
             except PoolTimeout:
                 raise _unavailable() from None
             except psycopg.OperationalError:
@@ -166,14 +168,17 @@ def _undo(connection: Connection, tx: JoiningTx) -> None:
 
 def _recover(connection: Connection, *, failed: bool) -> None:
     """Makes a connection fit for its next user. What a failing pipeline skipped was never prepared, though psycopg
-    counts it as such: `rollback` forgets those names, and where there is nothing to roll back the connection goes.
+    counts it as such: `rollback` forgets those names, and does so only where there is something to roll back.
     """
     if connection.closed:
         return
-    status = connection.info.transaction_status
-    if status in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR):
+    try:
+        if connection.info.transaction_status == pq.TransactionStatus.IDLE:
+            if not failed:
+                return
+            connection.execute("BEGIN")
         connection.rollback()
-    elif failed or status != pq.TransactionStatus.IDLE:
+    except psycopg.Error:
         connection.close()
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.dialects.postgresql import insert as upserting
 
 from rollbook import clock, settings
 from rollbook.database import Collision, Tx, open_database
@@ -28,6 +29,8 @@ from tests.servers import environment
 
 DELETE = delete(installation).where(installation.c.name == bindparam("row"))
 EVENT = insert(events)
+_PUT = upserting(installation)
+UPSERT = _PUT.on_conflict_do_update(index_elements=["name"], set_={"value": _PUT.excluded.value})
 
 
 @pytest.fixture
@@ -80,7 +83,11 @@ def test_two_that_wait_for_each_other_both_get_through(postgresql: PostgresEngin
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["put", "set", "delete", "get", "other"]), st.sampled_from("ab"), st.integers(0, 9)),
+        st.tuples(
+            st.sampled_from(["put", "upsert", "set", "delete", "get", "other"]),
+            st.sampled_from("ab"),
+            st.integers(0, 9),
+        ),
         max_size=12,
     ),
     st.booleans(),
@@ -101,6 +108,9 @@ def test_held_back_writes_do_what_they_would_do_one_by_one(
             value = str(number)
             if kind == "put" and name not in model:
                 tx.run(PUT, {"name": name, "value": value})
+                model[name] = value
+            elif kind == "upsert":
+                tx.run(UPSERT, {"name": name, "value": value})
                 model[name] = value
             elif kind == "set":
                 tx.run(SET, {"row": name, "value": value})
@@ -175,7 +185,7 @@ def test_joined_statements_keep_each_its_parameters() -> None:
 
 def test_a_table_that_begins_to_fill_is_counted(postgresql: PostgresEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until then PostgreSQL believes it empty, and plans to walk all of it."""
-    monkeypatch.setattr("rollbook.database.postgres.LOOK_AFTER", (150,))
+    monkeypatch.setattr("rollbook.database.postgres.ANALYZE_AFTER", (150,))
     for number in range(150):
         postgresql.write(put(str(number)))
 
@@ -191,6 +201,14 @@ def test_a_table_that_begins_to_fill_is_counted(postgresql: PostgresEngine, monk
             break
         time.sleep(0.05)
     assert rows() > 100
+
+
+def test_a_refused_name_costs_no_connection(postgresql: PostgresEngine) -> None:
+    postgresql.write(put("a"))
+    for _ in range(5):
+        with pytest.raises(Collision):
+            postgresql.write(put("a"))
+    assert postgresql._pool.get_stats()["connections_num"] <= 2  # those that the pool opened in the first place
 
 
 def test_a_failed_pipeline_leaves_its_connection_whole(postgresql: PostgresEngine) -> None:
