@@ -46,8 +46,8 @@ class SharedCommits:
         rest = partial(self._engine.run, works)
         if all(brief for _, brief, _ in batch) and self._engine.begin(patient=False):
             outcomes = self._engine.attempt(works)
-            if outcomes is not None:
-                rest = partial(self._engine.commit, outcomes)
+            engine = self._engine
+            rest = partial(engine.run_carefully, works) if outcomes is None else partial(engine.commit, outcomes)
         try:
             in_thread(self._thread, rest).add_done_callback(partial(self._settle, futures))
         except RuntimeError:  # the thread was told to end: nobody writes any more, and this waits for nobody

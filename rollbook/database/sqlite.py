@@ -14,16 +14,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from rollbook.database.statements import Collision, Compiler, Tx
 from rollbook.errors import Unavailable
+from rollbook.logs import kind_and_place
 
 T = TypeVar("T")
 Work = Callable[[Tx], Any]
 Outcome = tuple[Any, BaseException | None]  # what a function returned, or what became of it instead
 
 BUSY_SECONDS = 5.0
+log = structlog.get_logger()
+
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -80,16 +84,18 @@ class SqliteEngine:
         if not self.begin(patient=True):
             return self._refusals(works)
         outcomes = self.attempt(works)
-        if outcomes is None:
-            if not self.begin(patient=True):
-                return self._refusals(works)
-            try:
-                outcomes = [self._alone(fn) for fn in works]
-                if not self._writer.in_transaction:  # a full disk ends it, and what was done before with it
-                    outcomes = self._refusals(works)
-            except sqlite3.Error:
-                self._mend()
+        return self.run_carefully(works) if outcomes is None else self.commit(outcomes)
+
+    def run_carefully(self, works: Sequence[Work]) -> list[Outcome]:
+        """As `run`, each write in a savepoint, and looking before it leaps (`tx.careful`)."""
+        if not self.begin(patient=True):
+            return self._refusals(works)
+        try:
+            outcomes = [self._alone(fn) for fn in works]
+            if not self._writer.in_transaction:  # a full disk ends it, and what was done before with it
                 outcomes = self._refusals(works)
+        except Exception as error:  # noqa: BLE001 - as in `attempt`
+            outcomes = self._broken(works, error)
         return self.commit(outcomes)
 
     def begin(self, *, patient: bool) -> bool:
@@ -115,14 +121,13 @@ class SqliteEngine:
         """Runs these functions in the transaction begun; `commit` must follow.
 
         None where one of several raised after it had written, or a constraint objected: then everything is undone, the
-        turn given back, and `run` has to run each carefully, in a savepoint. A savepoint for each in the first place
-        would cost all of them a copy of every page they change, for the sake of a refusal that comes late.
+        turn given back, and `run_carefully` has to follow. A savepoint for each in the first place would cost all of
+        them a copy of every page they change, for the sake of a refusal that comes late.
         """
         try:
             return self._attempt(works)
-        except sqlite3.Error:
-            self._mend()
-            return self._refusals(works)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next writers need a connection that is whole
+            return self._broken(works, error)
 
     def _attempt(self, works: Sequence[Work]) -> list[Outcome] | None:
         outcomes: list[Outcome] = []
@@ -150,9 +155,8 @@ class SqliteEngine:
                 self._writer.execute("COMMIT")
             elif any(error is None for _, error in outcomes):  # somebody's error ended it unseen: nothing was kept
                 return self._refusals(outcomes)
-        except sqlite3.Error:
-            self._mend()
-            return self._refusals(outcomes)
+        except Exception as error:  # noqa: BLE001 - as in `attempt`
+            return self._broken(outcomes, error)
         finally:
             self._turn.release()
         return outcomes
@@ -178,6 +182,13 @@ class SqliteEngine:
             self._writer.close()
             with contextlib.suppress(Unavailable):  # then `begin` fails, and everybody is refused until it is restarted
                 self._open_writer()
+
+    def _broken(self, works: Sequence[Any], error: Exception) -> list[Outcome]:
+        """Nothing is kept of this transaction, and everybody in it is refused."""
+        self._mend()
+        if not isinstance(error, sqlite3.Error):  # those are the disk's; another one is ours
+            log.error("writes broke", **kind_and_place(error))
+        return self._refusals(works)
 
     def _alone(self, fn: Work) -> Outcome:
         """One function in a savepoint of its own: what it raises undoes its rows and nobody else's."""

@@ -229,6 +229,40 @@ def test_a_brief_write_waits_for_a_long_one_off_the_loop(database: Database) -> 
     assert asyncio.run(meet()) == ["slow", "brief"]
 
 
+@both_ways
+def test_whose_name_is_taken_has_one_more_turn_and_no_third(database: Database, brief: bool) -> None:
+    turns: list[bool] = []
+
+    def work(tx: Tx) -> None:
+        turns.append(tx.careful)
+        put("a")(tx)
+
+    together(database, [put("a")], brief=brief)
+    ((_, error),) = together(database, [work], brief=brief)
+    assert isinstance(error, Collision)
+    assert turns == [False, True]
+
+
+class Unheard(Exception):
+    """An error that breaks whoever looks at it."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError
+
+
+@both_ways
+def test_whatever_breaks_a_turn_the_next_one_is_whole(database: Database, brief: bool) -> None:
+    def work(tx: Tx) -> None:
+        put("b")(tx)
+        raise Unheard
+
+    outcomes = together(database, [put("a"), work], brief=brief)
+    assert all(isinstance(error, Unavailable) for _, error in outcomes)
+    assert names(database) == set()
+    assert together(database, [put("c")], brief=brief) == [("c", None)]
+
+
 def test_a_caller_who_went_away_does_not_stop_the_writer(database: Database) -> None:
     started, go = threading.Event(), threading.Event()
 
