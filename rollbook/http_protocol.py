@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEADER_SECONDS = 15
 BODY_SECONDS = 15
 MAX_HEADER_BYTES = 64 * 1024
+# Set in the scope of a request whose body took too long: the door hears of a disconnect, and this is why.
+TOO_SLOW = "rollbook.too_slow"
+# Doors read the body of these before they do anything; another request may be at work while its body still comes.
+_BODY_FIRST = frozenset({"POST", "PUT", "PATCH"})
 
 
 class _GatheringTransport(asyncio.Transport):
@@ -65,6 +69,11 @@ class _GatheringTransport(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)
+
+
+def slow_body() -> str:
+    """The sentence for a body that did not arrive."""
+    return f"The body did not arrive within {BODY_SECONDS} seconds; send the request again."
 
 
 class RollbookProtocol(HttpToolsProtocol):
@@ -154,10 +163,15 @@ class RollbookProtocol(HttpToolsProtocol):
 
     def _too_slow_body(self) -> None:
         self._body_deadline = None
-        if self.cycle.response_started:  # refused without waiting for its body, which would only hold the connection
-            self.transport.close()
-        elif not self.transport.is_closing():
-            self._refuse(408, f"The body did not arrive within {BODY_SECONDS} seconds; send the request again.")
+        if self.transport.is_closing():
+            return
+        if self.pipeline:  # an earlier request is being answered, and meanwhile we read nothing
+            self._body_deadline = self.loop.call_later(BODY_SECONDS, self._too_slow_body)
+        elif self.cycle.response_started or self.cycle.scope["method"] not in _BODY_FIRST:
+            self.transport.close()  # nobody waits for the body, which would only hold the connection
+        else:
+            cast("dict[str, Any]", self.cycle.scope)[TOO_SLOW] = True
+            self._refuse(408, slow_body())
 
     def _too_slow(self) -> None:
         self._deadline = None

@@ -1,6 +1,6 @@
 """Work in a thread, its outcome on the event loop: what asyncio's run_in_executor does, at a third of its price.
 
-That one wraps two kinds of future into each other, with locks for cases that do not occur here.
+That one wraps two kinds of future into each other, so that either can be cancelled from any thread: nobody does here.
 """
 
 from __future__ import annotations

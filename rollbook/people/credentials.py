@@ -71,7 +71,7 @@ class LookUp:
 class Claim:
     """A credential under examination: the look-up is sent, `holder` waits for it and decides.
 
-    Whatever is wrong, the same work is done and the same answer given, so that neither tells which part was wrong.
+    Whatever is wrong, the digest is compared and the same answer given, so that neither tells which part was wrong.
     """
 
     __slots__ = ("_answer", "_look_up", "_rows", "_subdomain", "_token", "_tx")

@@ -130,7 +130,7 @@ class ScimDoor:
                 request, handler = self._request(scope, headers, request_id)
                 request.query = _query(scope["query_string"])
                 if request.method in _WITH_BODY:
-                    request.document = body.parse_object(await bodies.read(receive, headers))
+                    request.document = body.parse_object(await bodies.read(scope, receive, headers))
                 answer = await handler(request)
                 if request.holder is not None:
                     self.key_use.used(request.holder, request.key, request.now)

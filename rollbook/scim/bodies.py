@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
+from rollbook.http_protocol import TOO_SLOW, slow_body
 from rollbook.scim.protocol import errors
 from rollbook.scim.protocol.errors import ScimError
 
@@ -20,10 +21,10 @@ LINGER = 7 * MAX_BODY
 _OFFERED_MEDIA = ("application/scim+json", "application/json")
 
 
-async def read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
+async def read(scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     """The body as received; what a header says of its length is not believed.
 
-    Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY.
+    Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY, 408 for what never came whole.
     """
     _refuse_media(headers.get(b"content-encoding", b"identity"), headers.get(b"content-type", b""))
     length = headers.get(b"content-length", b"")
@@ -34,6 +35,8 @@ async def read(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect" and TOO_SLOW in scope:
+            raise ScimError(slow_body(), status=408)
         if message["type"] == "http.disconnect":
             raise ScimError("The connection closed before the body was complete.", status=400)
         part = message.get("body", b"")

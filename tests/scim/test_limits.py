@@ -20,8 +20,9 @@ from rollbook.scim.protocol.body import MAX_DEPTH
 from rollbook.scim.protocol.filter import MAX_DEPTH as FILTER_DEPTH
 from rollbook.scim.protocol.filter import MAX_LENGTH, MAX_TERMS
 from rollbook.scim.protocol.operations import MAX_OPERATIONS
+from tests import history
 from tests.cast import LEO, patch, scim_user
-from tests.conftest import Tenant
+from tests.conftest import House, Tenant
 from tests.scim.wire import Connection, Heard, ask_door, basic, check, exchange, request
 from tests.servers import ThreadServer
 
@@ -251,12 +252,36 @@ def test_a_connection_that_says_nothing_is_ended(hasty: ThreadServer) -> None:
         assert connection.ended()
 
 
-def test_a_body_that_does_not_arrive_is_given_up(hasty: ThreadServer, acme: Tenant) -> None:
+def test_a_body_that_does_not_arrive_is_given_up(hasty: ThreadServer, acme: Tenant, house: House) -> None:
     with Connection(hasty) as connection:
         connection.send(request("POST", "/scim/v2/Users", acme, content_length="100") + b'{"userName"')
         heard = check(connection.hear())
         assert heard.status == 408
         assert heard.headers["connection"] == "close"
+        assert connection.ended()
+    for _ in range(100):  # the line is written while the answer travels
+        lines = house.read(lambda tx: history.lines_of(tx, acme.company.id))
+        if lines:
+            break
+        time.sleep(0.05)
+    assert [(line["status"], line["hint"]) for line in lines] == [(408, heard.detail)]
+
+
+def test_what_is_done_without_its_body_is_not_said_to_have_failed(hasty: ThreadServer, acme: Tenant) -> None:
+    user_id = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
+    with Connection(hasty) as connection:
+        connection.send(request("DELETE", f"/scim/v2/Users/{user_id}", acme, content_length="100") + b"{")
+        assert connection.hear().status == 204
+        assert connection.ended()
+
+
+def test_the_body_of_a_later_request_does_not_spoil_the_answer_before_it(hasty: ThreadServer, acme: Tenant) -> None:
+    """Two requests in one go: the second one's body never comes."""
+    late = request("POST", "/scim/v2/Users", acme, content_length="100") + b'{"userName"'
+    with Connection(hasty) as connection:
+        connection.send(request("GET", "/scim/v2/Users", acme) + late)
+        assert check(connection.hear()).status == 200
+        assert check(connection.hear()).status == 408
         assert connection.ended()
 
 
