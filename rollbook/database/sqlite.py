@@ -162,7 +162,7 @@ class SqliteEngine:
         return outcomes
 
     def close(self) -> None:
-        """Waits for the write under way; whoever comes later is refused. Readers' connections end with their threads."""
+        """Waits for the write under way; whoever comes later is refused. A reader's connection ends with its thread."""
         with self._turn:
             if not self._closed:
                 self._closed = True

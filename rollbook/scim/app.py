@@ -1,6 +1,6 @@
 """The door itself: an ASGI application under /scim that checks limits before it works, and answers SCIM JSON always.
 
-What the methods do is in users.py and discovery.py; this module knows addresses, credentials, limits and errors.
+Which handler an address has is in routes.py; this module knows credentials, limits and errors.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
@@ -18,18 +17,17 @@ from starlette.types import Receive, Scope, Send
 
 from rollbook import clock
 from rollbook.activity import log as provisioning_log
-from rollbook.database import Collision, Database, Tx
+from rollbook.database import Collision, Database
 from rollbook.errors import Conflict, InvalidValue, NotFound, RollbookError, Unauthorized, Unavailable
 from rollbook.logs import kind_and_place
 from rollbook.origin import PLAIN_HTTP, Networks, is_plain
 from rollbook.people.tokens import KEPT, Pepper
-from rollbook.scim import bodies, discovery, users
+from rollbook.scim import bodies, routes
 from rollbook.scim.exchange import Answer, Request, Service
 from rollbook.scim.key_use import KeyUse
 from rollbook.scim.metrics import observe
 from rollbook.scim.protocol import body, errors
 from rollbook.scim.protocol.errors import ScimError
-from rollbook.scim.protocol.messages import list_response
 
 LONGEST_PATH = 400
 LONGEST_HINT = 2000
@@ -38,71 +36,8 @@ _CONTENT_TYPE = (b"content-type", b"application/scim+json")
 
 log = structlog.get_logger()
 
-Handler = Callable[[Request], Awaitable[Answer]]
-
 _SLASHES = re.compile(r"/{2,}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-
-
-async def _list_groups(request: Request) -> Answer:
-    """Group push is not offered yet; the answer keeps Okta's import and its optional test content."""
-    await _admit(request)
-    return Answer(200, list_response([], 0, 1))
-
-
-async def _config(request: Request) -> Answer:
-    await _admit(request)
-    _refuse_filter(request)
-    return Answer(200, discovery.service_provider_config(request.service.base_url))
-
-
-async def _resource_types(request: Request) -> Answer:
-    await _admit(request)
-    _refuse_filter(request)
-    base_url, name = request.service.base_url, request.resource_id
-    return Answer(200, discovery.resource_type(base_url, name) if name else discovery.resource_types(base_url))
-
-
-async def _schemas(request: Request) -> Answer:
-    await _admit(request)
-    _refuse_filter(request)
-    base_url, urn = request.service.base_url, request.resource_id
-    return Answer(200, discovery.schema(base_url, urn) if urn else discovery.schemas(base_url))
-
-
-async def _admit(request: Request) -> None:
-    def check(tx: Tx) -> None:
-        request.admit(request.claim(tx))
-
-    await request.service.database.read(check, brief=True)
-
-
-def _refuse_filter(request: Request) -> None:
-    """RFC 7644 section 4: a filter on a discovery endpoint is forbidden, lest a client trust a narrowed answer."""
-    if "filter" in request.query:
-        raise errors.Forbidden("This address takes no filter; ask without it.")
-
-
-# Collection -> methods on it, and methods on one of its members.
-ROUTES: dict[str, tuple[dict[str, Handler], dict[str, Handler]]] = {
-    "Users": (
-        {"GET": users.list_, "POST": users.create},
-        {"GET": users.get, "PUT": users.replace, "PATCH": users.modify, "DELETE": users.delete},
-    ),
-    "Groups": ({"GET": _list_groups}, {}),
-    "ServiceProviderConfig": ({"GET": _config}, {}),
-    "ResourceTypes": ({"GET": _resource_types}, {"GET": _resource_types}),
-    "Schemas": ({"GET": _schemas}, {"GET": _schemas}),
-}
-_BY_FOLDED = {name.lower(): name for name in ROUTES}
-# The same by method and path, as everybody spells it.
-_USUAL: dict[tuple[object, ...], Handler] = {
-    (method, "scim", "v2", name, 4 + place): handler
-    for name, places in ROUTES.items()
-    for place, methods in enumerate(places)
-    for method, handler in methods.items()
-}
-_NOT_OFFERED = frozenset({"bulk", "me", ".search"})
 
 
 class ScimDoor:
@@ -142,13 +77,13 @@ class ScimDoor:
         await _send(send, answer, request_id)
         observe(scope["method"], answer.status, time.perf_counter() - started)
 
-    def _request(self, scope: Scope, headers: dict[bytes, bytes], request_id: str) -> tuple[Request, Handler]:
+    def _request(self, scope: Scope, headers: dict[bytes, bytes], request_id: str) -> tuple[Request, routes.Handler]:
         if is_plain(scope, self._proxies, scope["headers"]):
             raise errors.Forbidden(PLAIN_HTTP)
         path = scope["path"]
         if "//" in path or path[-1:] == "/":
             path = _SLASHES.sub("/", path).rstrip("/")
-        handler, resource_id = _route(scope["method"], path)
+        handler, resource_id = routes.find(scope["method"], path)
         header = headers.get(b"authorization", b"")
         # Strangers may send anything: what is no key's length is not worth remembering.
         subdomain, key = (_kept_credential if len(header) <= LONGEST_KEPT else _credential)(header or None)
@@ -182,7 +117,7 @@ class ScimDoor:
             return _error(refusal)
         if request.holder is None:
             try:
-                await _admit(request)
+                await routes.admit(request)
             except (Unauthorized, Unavailable) as unknown:
                 answer = await self._refusal(request, unknown)
                 unknown.__traceback__ = None
@@ -204,31 +139,6 @@ class ScimDoor:
             )
         except (Unavailable, Collision) as failure:
             log.warning("a refusal was not logged", kind=type(failure).__name__, request_id=request.id)
-
-
-def _route(method: str, path: str) -> tuple[Handler, str]:
-    """The handler and the resource's id; slashes doubled or at the end do not matter."""
-    parts = path.split("/")  # "", "scim", "v2", …
-    usual = _USUAL.get((method, *parts[1:4], len(parts)))
-    if usual is not None and parts[-1][:1] != ".":
-        return usual, parts[4] if len(parts) == 5 else ""
-    if len(parts) < 3 or parts[1].lower() != "scim" or parts[2].lower() != "v2":
-        raise errors.NotFound("SCIM is at /scim/v2. In Okta set the base URL to this server's address with /scim/v2.")
-    if len(parts) in (4, 5) and parts[-1].lower() != ".search":
-        name = _BY_FOLDED.get(parts[3].lower())
-        if name is not None:
-            methods = ROUTES[name][len(parts) - 4]
-            handler = methods.get(method)
-            if handler is not None:
-                return handler, parts[4] if len(parts) == 5 else ""
-            if methods:
-                raise errors.MethodNotAllowed(
-                    f"{method[:20]} is not offered here; {', '.join(sorted(methods))} is.",
-                    headers={"Allow": ", ".join(sorted(methods))},
-                )
-    if parts[-1].lower() in _NOT_OFFERED:
-        raise ScimError(f"{parts[-1]} is not offered. /ServiceProviderConfig says what is.", status=501)
-    raise errors.NotFound("There is nothing at this address. /scim/v2/Users is where the people are.")
 
 
 def _credential(header: bytes | None) -> tuple[str | None, str]:

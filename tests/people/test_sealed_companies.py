@@ -18,7 +18,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users
 from rollbook.people import users as people
-from rollbook.scim.app import ROUTES
+from rollbook.scim.routes import ROUTES
 from tests import history
 from tests.cast import ADA, DEACTIVATE, LEO, MONA, OTTO, patch, scim_user
 from tests.conftest import House, Tenant
