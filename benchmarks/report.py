@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.cores import Cores
 from benchmarks.load import CONNECTIONS
-from benchmarks.measure import Measured
+from benchmarks.measure import ROUNDS_A_START, Measured
 from benchmarks.servers import TITLES
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -87,6 +87,7 @@ def conditions(cores: Cores, seconds: float, rounds: int) -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {cores.count} cores, {where} · {interpreter} · "
         f"SQLite {sqlite3.sqlite_version}, {versions} · {rounds} interleaved rounds of {seconds:g} s, "
+        f"servers started anew every {ROUNDS_A_START} rounds, "
         f"{CONNECTIONS} keep-alive connections, every answer checked"
     )
 

@@ -35,7 +35,8 @@ def text(moment: datetime) -> str:
         return stamp
     if moment.tzinfo is None:
         raise ValueError("a naive datetime has no instant")
-    stamp = moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    stamp = utc.isoformat(timespec="microseconds")[:26] + "Z"
     _last_written = (moment, stamp)
     return stamp
 

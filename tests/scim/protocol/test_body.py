@@ -58,6 +58,53 @@ def test_whatever_json_says_is_read_as_json_says_it(value: object) -> None:
     assert parse(dumps(value)) == value
 
 
+# Names and texts that look like each other, like punctuation, or like a name that ends.
+NAMES = st.sampled_from(["a", "A", "b", "é", "É", 'a"', 'A"', ":", '":', "a\\", "title", "Title", "\u212a", "k"])
+LEAVES = st.sampled_from([None, True, 1, "", ":", '":', '"a":', "a", " :", "\\", "2" * 20, 9223372036854775807])
+
+
+class Pairs(list[tuple[str, object]]):
+    """An object as its pairs, so that a name can be given twice."""
+
+
+OBJECTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(st.tuples(NAMES, inner), max_size=3).map(Pairs) | st.lists(inner, max_size=2),
+    max_leaves=8,
+)
+
+
+def written(value: object, before_colon: str, ascii_only: bool) -> str:
+    """The value as JSON text, with that much white space before each colon."""
+    if isinstance(value, Pairs):
+        pairs = [
+            f"{json.dumps(name, ensure_ascii=ascii_only)}{before_colon}:{written(item, before_colon, ascii_only)}"
+            for name, item in value
+        ]
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(written(item, before_colon, ascii_only) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def repeats(value: object) -> bool:
+    """Whether a name is given twice in one object, in whatever case."""
+    if isinstance(value, Pairs):
+        names = [name.lower() for name, _ in value]
+        return len(set(names)) < len(names) or any(repeats(item) for _, item in value)
+    return isinstance(value, list) and any(repeats(item) for item in value)
+
+
+@given(OBJECTS, st.sampled_from(["", "", " ", "\n"]), st.booleans())
+def test_a_name_given_twice_is_found_wherever_it_hides(value: object, before_colon: str, ascii_only: bool) -> None:
+    text = written(value, before_colon, ascii_only)
+    if repeats(value):
+        with pytest.raises(InvalidSyntax):
+            parse(text.encode())
+    else:
+        assert parse(text.encode()) == json.loads(text)
+
+
 @given(st.binary(max_size=60) | st.lists(st.sampled_from(PARTS), max_size=20).map(lambda p: "".join(p).encode()))
 def test_any_bytes_are_a_value_or_a_refusal(raw: bytes) -> None:
     value: object
