@@ -11,7 +11,7 @@ from rollbook.database import Tx
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, InvalidValue
 from rollbook.people.folding import fold
-from rollbook.people.record import SELECT, User, any_of, display_name
+from rollbook.people.record import SELECT, User, any_of
 
 # Whoever has one of these names; NULL is compared with nothing, so what is not asked for is given as NULL.
 _HOLDERS = (
@@ -39,16 +39,17 @@ _WORDS = {
 }
 
 
-def keys_of(values: Mapping[str, Any]) -> dict[str, Any]:
+def keys_of(user: User) -> dict[str, Any]:
     """The folded keys of a whole record. Raises InvalidValue for a name that no index can hold."""
-    email_key = fold(values["email"])
+    email_key = fold(user.email)
     keys = {
-        "user_name_key": fold(values["user_name"]),
+        "user_name_key": fold(user.user_name),
         "email_key": email_key,
-        "email_claim": email_key if values["archived_at"] is None else None,
-        "name_key": fold(display_name(values["given_name"], values["family_name"])),
+        "email_claim": email_key if user.active else None,
+        "name_key": fold(user.display_name),
     }
-    _refuse_long(keys | {"external_id": values["external_id"]})
+    _refuse_long(keys)
+    _refuse_long({"external_id": user.external_id})
     return keys
 
 

@@ -45,10 +45,18 @@ FIELDS = Profile.__struct_fields__
 TEXT_FIELDS = tuple(name for name in FIELDS if name != "kept")
 texts = attrgetter(*TEXT_FIELDS)  # of a profile or a user, in this order
 REQUIRED = ("user_name", "email", "given_name", "family_name")
+_WITH_RULES = (*REQUIRED, "hire_date")
 
 
 def check(profile: Profile) -> None:
     """Raises InvalidValue naming the first field that holds what it cannot."""
+    together = "".join([value for value in texts(profile) if value is not None])
+    if len(together) <= LONGEST and together.isprintable():  # then only these five can be wrong
+        for name in _WITH_RULES:
+            value = getattr(profile, name)
+            if value is not None:
+                check_field(name, value)
+        return
     for name, value in zip(TEXT_FIELDS, texts(profile), strict=True):
         if value is not None:
             check_field(name, value)

@@ -38,16 +38,16 @@ class User(msgspec.Struct, frozen=True):
     kept: str
     role: str
     link: str
-    linked_at: str | None
-    confirmed_email: str | None
-    archived_at: str | None
-    archived_by: str | None
-    deleted_at: str | None
-    former_user_name: str | None  # said where the names were freed
-    joined_into: str | None
     version: int
     created_at: str
     updated_at: str
+    linked_at: str | None = None
+    confirmed_email: str | None = None
+    archived_at: str | None = None
+    archived_by: str | None = None
+    deleted_at: str | None = None
+    former_user_name: str | None = None  # said where the names were freed
+    joined_into: str | None = None
 
     @property
     def active(self) -> bool:

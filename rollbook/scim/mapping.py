@@ -98,9 +98,10 @@ def resource_of(user: User, base_url: str) -> Resource:
     if user.external_id is not None:
         resource["externalId"] = user.external_id
     resource["userName"] = user.user_name
-    name = {"formatted": user.display_name, "familyName": user.family_name, "givenName": user.given_name}
+    display_name = user.display_name
+    name = {"formatted": display_name, "familyName": user.family_name, "givenName": user.given_name}
     resource["name"] = name | kept.pop("name", {})
-    resource["displayName"] = user.display_name
+    resource["displayName"] = display_name
     if user.job_title is not None:
         resource["title"] = user.job_title
     if user.preferred_language is not None:

@@ -6,12 +6,14 @@ import http.client
 import json
 import os
 from typing import Any
-from urllib.parse import quote_from_bytes, urlencode
+from urllib.parse import parse_qsl, quote_from_bytes, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rollbook.scim.app import MOST_PARAMETERS, _query
+from rollbook.scim.protocol.errors import InvalidValue
 from tests.cast import CORE, ENTERPRISE, LEO, scim_user
 from tests.conftest import Tenant
 from tests.scim.wire import Heard, basic, check
@@ -256,6 +258,31 @@ def test_any_query_gets_an_answer_of_ours(query: list[tuple[str, str]], acme: Te
     assert answer.status in (200, 400)
     if answer.status == 200:
         assert answer.body["itemsPerPage"] == len(answer.body["Resources"])
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "b", "=", "&", "+", "%20", "%C3%A9", "%c3", "%", "%2", "%zz", ";", "\u00e9", "filter"]),
+        max_size=10,
+    )
+)
+def test_a_query_is_read_as_the_standard_library_reads_it(parts: list[str]) -> None:
+    raw = "".join(parts).encode("latin-1")
+    expected: dict[str, str] = {}
+    try:
+        for name, value in parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict"):
+            expected.setdefault(name, value)
+    except ValueError:  # UnicodeDecodeError is one
+        with pytest.raises(InvalidValue):
+            _query(raw)
+    else:
+        assert _query(raw) == expected
+
+
+def test_a_query_of_too_many_parameters_is_refused() -> None:
+    assert len(_query(b"&".join(b"a%d" % number for number in range(MOST_PARAMETERS)))) == MOST_PARAMETERS
+    with pytest.raises(InvalidValue):
+        _query(b"&".join(b"a%d" % number for number in range(MOST_PARAMETERS + 1)))
 
 
 METHODS = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
