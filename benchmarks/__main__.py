@@ -17,7 +17,7 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=0.7, help="length of one server's turn in a round")
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--only", default=",".join(NAMES), help=f"some of {', '.join(NAMES)}, separated by commas")
     parser.add_argument("--no-write", action="store_true", help="leave RESULTS.md as it is")
     parser.add_argument("--profile", choices=("sqlite", "postgres"), help="profile this server instead of measuring")
