@@ -36,16 +36,24 @@ class JoiningTx(Tx):
     """A transaction whose writes are held back until somebody reads or it ends.
 
     The parts of one statement all see the rows from before it. So no two of them may concern the same rows: a table
-    is changed by one update or deletion at a time, or inserted into any number of times.
+    is changed by one update or deletion at a time, or inserted into any number of times. Without `joins` each is sent
+    by itself, and still not waited for.
     """
 
-    __slots__ = ("_held", "_inserted", "_texts", "_updated", "sent_writes")
+    __slots__ = ("_held", "_inserted", "_joins", "_texts", "_updated", "sent_writes")
 
     def __init__(
-        self, connection: Connection, compiler: Compiler, texts: dict[tuple[str, ...], str], *, careful: bool
+        self,
+        connection: Connection,
+        compiler: Compiler,
+        texts: dict[tuple[str, ...], str],
+        *,
+        joins: bool,
+        careful: bool,
     ) -> None:
         super().__init__(connection, compiler, careful=careful)
         self._texts = texts
+        self._joins = joins
         self._held: list[tuple[str, Sequence[Any]]] = []
         self._inserted: set[Table] = set()
         self._updated: set[Table] = set()
@@ -92,7 +100,7 @@ class JoiningTx(Tx):
             self.flush()
         (self._inserted if inserts else self._updated).add(table)
         self._held.append((text, arguments))
-        if sum(len(held) for _, held in self._held) > MOST_PARAMETERS:
+        if not self._joins or sum(len(held) for _, held in self._held) > MOST_PARAMETERS:
             self.flush()
 
     def _joined(self, texts: tuple[str, ...]) -> str:

@@ -39,6 +39,9 @@ _BELIEVED_EMPTY = (
     "AND reltuples < 100"
 )
 
+# Citus runs a joined statement as several, through its coordinator and with a two-phase commit.
+_SHARDED = "SELECT 1 FROM pg_extension WHERE extname = 'citus'"
+
 log = structlog.get_logger()
 
 
@@ -66,8 +69,9 @@ class PostgresEngine:
             open=False,
             timeout=5,
             kwargs={"autocommit": True, "cursor_factory": psycopg.RawCursor, "prepare_threshold": 2},
-            configure=_configure,
+            configure=self._configure,
         )
+        self.joins = True
         self._pool.open()
         self._writes = itertools.count(1)  # counts from several threads at once
 
@@ -88,6 +92,14 @@ class PostgresEngine:
     def close(self) -> None:
         """Lets go of every connection."""
         self._pool.close()
+
+    def _configure(self, connection: Connection) -> None:
+        """JSON is decoded by whoever reads it, and a statement that hangs must not hold its caller for ever."""
+        connection.adapters.register_loader("jsonb", TextLoader)
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        connection.execute("SET statement_timeout = '15s'")
+        connection.execute("SET idle_in_transaction_session_timeout = '30s'")
+        self.joins = connection.execute(_SHARDED).fetchone() is None
 
     def _analyze_new_tables(self) -> None:
         """Lets PostgreSQL count the rows of tables that it believes empty. By itself it does so up to a minute after a
@@ -115,7 +127,7 @@ class PostgresEngine:
         """A pipeline is one transaction, begun by its first statement and committed by the Sync at its end: BEGIN and
         COMMIT would be two statements more (PostgreSQL's manual, section 54.2.5 "Pipelining").
         """
-        tx = JoiningTx(connection, self._compiler, self._texts, careful=careful)
+        tx = JoiningTx(connection, self._compiler, self._texts, joins=self.joins, careful=careful)
         try:
             with connection.pipeline():
                 try:
@@ -184,11 +196,3 @@ def _recover(connection: Connection, *, failed: bool) -> None:
 
 def _unavailable() -> Unavailable:
     return Unavailable("The database does not answer at the moment; send the request again.")
-
-
-def _configure(connection: Connection) -> None:
-    """JSON is decoded by whoever reads it, and a statement that hangs must not hold its caller for ever."""
-    connection.adapters.register_loader("jsonb", TextLoader)
-    connection.execute("SET plan_cache_mode = force_generic_plan")
-    connection.execute("SET statement_timeout = '15s'")
-    connection.execute("SET idle_in_transaction_session_timeout = '30s'")

@@ -91,12 +91,14 @@ def test_two_that_wait_for_each_other_both_get_through(postgresql: PostgresEngin
         max_size=12,
     ),
     st.booleans(),
+    st.booleans(),
 )
 @settings_of_hypothesis(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_held_back_writes_do_what_they_would_do_one_by_one(
-    postgresql: PostgresEngine, steps: list[tuple[str, str, int]], raises: bool
+    postgresql: PostgresEngine, steps: list[tuple[str, str, int]], raises: bool, joins: bool
 ) -> None:
     """Whatever is written, changed, deleted and read in one transaction, in whatever order."""
+    postgresql.joins = joins
     postgresql.write(lambda tx: tx.run(delete(installation), {}))
     model: dict[str, str] = {}
     read: list[tuple[str | None, str | None]] = []
