@@ -1,4 +1,4 @@
-"""The schema: what the migrations build is what tables.py says, on both engines, and versions are told apart."""
+"""The schema: what the migrations build is what tables says, on both engines, and versions are told apart."""
 
 from __future__ import annotations
 
