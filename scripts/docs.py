@@ -1,4 +1,7 @@
-"""Writes the generated parts of docs/: settings, attributes, commands. `--check` only says whether they are true."""
+"""Writes the generated parts of docs/: settings, attributes, commands, roles.
+
+`--check` only says whether they are true.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import click
 import typer
 
 from rollbook.cli import app
+from rollbook.people.roles import NOT_FOR_KEYS, PERMISSIONS, ROLES
 from rollbook.scim.mapping import ROWS
 from rollbook.scim.protocol.messages import CORE_USER, ENTERPRISE_USER
 from rollbook.scim.protocol.schema import COMMON_ATTRIBUTES, Attribute
@@ -71,6 +75,15 @@ def attributes_table() -> str:
         field = _OWN.get(name) or (_WORDS.get(row.field, row.field.replace("_", " ")) if row else "kept as sent")
         source = row.okta if row else "user.email to email" if name == "emails" else "–"
         lines.append(f"| `{name}` | {field} | {_published(attribute)} | {source} |")
+    return "\n".join(lines)
+
+
+def permissions_table() -> str:
+    """One row a permission, with how far it reaches for each role."""
+    lines = [f"| Permission | {' | '.join(ROLES)} |", "|---|" + "---|" * len(ROLES)]
+    for name, held in PERMISSIONS.items():
+        mark = " (no API key)" if name in NOT_FOR_KEYS else ""
+        lines.append(f"| {name.replace('_', ' ')}{mark} | {' | '.join(held.get(role, '–') for role in ROLES)} |")
     return "\n".join(lines)
 
 
@@ -142,6 +155,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "settings.md": settings_table,
     "attributes.md": attributes_table,
     "cli.md": commands,
+    "roles.md": permissions_table,
 }
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from rollbook.cli import checks, company, key, links, server, user
+from rollbook.cli import checks, company, group, key, links, server, user
 from rollbook.database import Collision
 from rollbook.errors import RollbookError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.add_typer(company.app, name="company")
 app.add_typer(key.app, name="key")
 app.add_typer(user.app, name="user")
+app.add_typer(group.app, name="group")
 server.add_to(app)
 links.add_to(app)
 checks.add_to(app)

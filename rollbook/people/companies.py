@@ -14,6 +14,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import companies
 from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.people import groups
 
 SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])")
 
@@ -52,6 +53,7 @@ def create(tx: Tx, subdomain: str, name: str, *, actor: Actor, now: datetime) ->
     values = {"id": company.id, "subdomain": subdomain, "name": name, "created_at": company.created_at}
     tx.run(_INSERT, values)
     events.record(tx, company.id, "CompanyCreated", company.id, {"name": [None, name]}, actor=actor, now=now)
+    groups.create(tx, company.id, groups.EVERYONE, kind="everyone", actor=actor, now=now)
     return company
 
 
