@@ -21,7 +21,7 @@ Work = Callable[[Session, Statements], T]
 
 BATCH = 64
 CONNECTIONS = 8
-LOOK_AFTER = 200  # writes, until PostgreSQL counts its tables, as in Rollbook
+ANALYZE_AFTER = (200, 1000)  # writes, as in Rollbook: until then PostgreSQL believes its tables empty
 
 
 class Store(Protocol):
@@ -137,7 +137,7 @@ class PostgresStore:
             result = work(session, POSTGRESQL)
             session.flush()
         self._writes += 1
-        if self._writes == LOOK_AFTER:
+        if self._writes in ANALYZE_AFTER:
             connection.execute("ANALYZE")
         return result
 

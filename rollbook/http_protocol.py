@@ -139,6 +139,9 @@ class RollbookProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._gathering.flush()
+        if self._body_deadline is not None:  # that of the next request, of which nothing was read meanwhile
+            self._stop_body_deadline()
+            self._body_deadline = self.loop.call_later(BODY_SECONDS, self._too_slow_body)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -167,8 +170,10 @@ class RollbookProtocol(HttpToolsProtocol):
             return
         if self.pipeline:  # an earlier request is being answered, and meanwhile we read nothing
             self._body_deadline = self.loop.call_later(BODY_SECONDS, self._too_slow_body)
-        elif self.cycle.response_started or self.cycle.scope["method"] not in _BODY_FIRST:
-            self.transport.close()  # nobody waits for the body, which would only hold the connection
+        elif self.cycle.response_started:  # nobody waits for the body, which would only hold the connection
+            self.transport.close()
+        elif self.cycle.scope["method"] not in _BODY_FIRST:
+            self.cycle.keep_alive = False  # at work without it; the connection ends with the answer
         else:
             cast("dict[str, Any]", self.cycle.scope)[TOO_SLOW] = True
             self._refuse(408, slow_body())

@@ -100,8 +100,6 @@ def _unexplained(told: list[Row], people: dict[str, Row]) -> list[str]:
         state = states.get(event["subject_id"])
         if state is not None:
             found += _step(state, msgspec.json.decode(event["changes"]), event["kind"])
-            if event["kind"] in ("UserDeleted", "UserFreed") and people[event["subject_id"]]["external_id"] is None:
-                state["external_id"] = None  # given up with the names
     for user_id, state in states.items():
         row = people[user_id]
         found += [
@@ -115,11 +113,10 @@ def _unexplained(told: list[Row], people: dict[str, Row]) -> list[str]:
 def _step(state: Row, changes: dict[str, list[Any]], what: str) -> list[str]:
     found = []
     for name, (before, after) in changes.items():
-        if name in state:
-            if state[name] != before and what != "UserFreed":
+        if name in state and not (what == "UserFreed" and name == "user_name"):  # whose text stays in the record
+            if state[name] != before:
                 found.append(f"{what}: {name} was {state[name]!r}, the event says {before!r}")
-            if what != "UserFreed":
-                state[name] = after
+            state[name] = after
     return found
 
 

@@ -1,6 +1,6 @@
 """The provisioning log: what a provisioning client asked, what became of it, before and after, and a hint.
 
-The door composes the entry (scim/app.py); here it is stored, searched and forgotten. It is written in the
+The door composes the entry (scim/exchange.py); here it is stored, searched and forgotten. It is written in the
 transaction of the change, or in a second one before a refusal is answered. Values of mapped fields stand in clear
 for as long as the operator keeps them; an attribute that Rollbook only keeps is named without its value.
 
@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
     """One request of a provisioning client, as the administrators read it.
 
     `decision` is one word of created, linked, restored, refreshed, updated, archived, deleted, unchanged, refused.
-    `changes` are those of the request's events: a field's value before and after.
+    `changes` are a field's value before and after; `write` takes them from the request's events, never from here.
     """
 
     method: str
@@ -95,7 +95,7 @@ def write(tx: Tx, company_id: str, entry: Entry, *, now: datetime) -> None:
         return
     for event in kept:
         tx.insert(EVENT, event)
-    changes = _together(kept, entry.user_id) if kept else entry.changes
+    changes = _together(kept, entry.user_id)
     tx.insert(
         _LINE,
         (
@@ -174,13 +174,16 @@ def prune(tx: Tx, company_id: str, *, before: datetime, limit: int = 500) -> int
 
 
 def _together(kept: Collection[Row], user_id: str | None) -> dict[str, list[Any]]:
-    """What several events changed in one user: each field's first value and its last."""
+    """What these events changed in one user: each field's first value and its last."""
     changes: dict[str, list[Any]] = {}
     for event in kept:
         if event[_SUBJECT] == user_id:
             for name, (old, new) in _decode(event[_CHANGES]).items():
-                changes[name] = [changes[name][0] if name in changes else old, new]
-    return {name: [old, new] for name, (old, new) in changes.items() if old != new}
+                if name in changes and changes[name][0] == new:
+                    del changes[name]  # and back again
+                else:
+                    changes[name] = [changes[name][0] if name in changes else old, new]
+    return changes
 
 
 def _entry(row: Row) -> Entry:

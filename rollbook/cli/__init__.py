@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from rollbook.cli import checks, company, group, key, links, server, user
+from rollbook.cli import checks, company, field, group, key, links, server, user
 from rollbook.database import Collision
 from rollbook.errors import RollbookError
 
@@ -22,6 +22,7 @@ app.add_typer(company.app, name="company")
 app.add_typer(key.app, name="key")
 app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
+app.add_typer(field.app, name="field")
 server.add_to(app)
 links.add_to(app)
 checks.add_to(app)

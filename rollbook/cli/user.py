@@ -16,6 +16,8 @@ from rollbook.people import (
     addresses,
     companies,
     erasure,
+    field_values,
+    fields,
     identity_links,
     invitations,
     managers,
@@ -32,7 +34,7 @@ app = typer.Typer(help="People: made, shown, archived, restored, linked.", no_ar
 UserName = Annotated[str, typer.Argument(metavar="USER", help="An id, a user name or an e-mail.")]
 
 
-def as_json(user: User, manager_name: str | None = None) -> dict[str, Any]:
+def as_json(user: User, manager_name: str | None = None, custom: dict[str, str] | None = None) -> dict[str, Any]:
     """A user as every command shows one."""
     return {
         "id": user.id,
@@ -50,7 +52,7 @@ def as_json(user: User, manager_name: str | None = None) -> dict[str, Any]:
         "external_id": user.external_id,
         "link": user.link,
         "archived_at": user.archived_at,
-        "custom": {},
+        "custom": custom or {},
     }
 
 
@@ -131,7 +133,7 @@ def show_(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
 
     def work(tx: Tx) -> dict[str, Any]:
         found = search.named(tx, companies.get(tx, subdomain).id, user)
-        return as_json(found, managers.name(tx, found))
+        return as_json(found, managers.name(tx, found), field_values.custom_of(tx, found))
 
     row = read(work)
     show(row, as_json=json, human=card(row))
@@ -180,16 +182,23 @@ def restore(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
 def set_(
     subdomain: Subdomain,
     user: UserName,
-    field: Annotated[str, typer.Argument(help="A field, such as location or hire_date.")],
+    field: Annotated[str, typer.Argument(help="A field, such as location, hire_date or custom.Region.")],
     value: Annotated[str, typer.Argument(help="Its value; an empty text clears it.")],
     json: Json = False,
 ) -> None:
-    """Set one field of a person."""
+    """Set one field of a person; a field of the company's own is written custom.NAME."""
 
-    def work(tx: Tx, found: User) -> User:
-        return users.set_field(tx, found, field, value, actor=OPERATOR, now=clock.now())
+    def work(tx: Tx) -> dict[str, Any]:
+        found = search.named(tx, companies.get(tx, subdomain).id, user, lock=True)
+        if field.startswith(fields.PREFIX):
+            own = fields.named(tx, found.company_id, field)
+            field_values.set_value(tx, found, own, value, actor=OPERATOR, now=clock.now())
+        else:
+            found = users.set_field(tx, found, field, value, actor=OPERATOR, now=clock.now())
+        return as_json(found, managers.name(tx, found), field_values.custom_of(tx, found))
 
-    _show(_change(subdomain, user, work), json)
+    row = write(work)
+    show(row, as_json=json, human=card(row))
 
 
 @app.command(epilog="Example: rollbook user confirm acme ada@acme.example")

@@ -1,6 +1,6 @@
 """Writes that nobody waits for, sent to PostgreSQL as one statement.
 
-A user changed, its event, its line in the log and a task are four statements for SQLite, where a statement costs ten
+A user changed, its event and a task are three statements for SQLite, where a statement costs ten
 microseconds. PostgreSQL takes each through parsing, binding and a plan of its own, so there they become common table
 expressions of one (`WITH one AS (UPDATE …), two AS (INSERT …) INSERT …`), which changes the same rows.
 """
@@ -36,8 +36,8 @@ class JoiningTx(Tx):
     """A transaction whose writes are held back until somebody reads or it ends.
 
     The parts of one statement all see the rows from before it. So no two of them may concern the same rows: a table
-    is changed by one update or deletion at a time, or inserted into any number of times. Without `joins` each is sent
-    by itself, and still not waited for.
+    is changed by one update, upsert or deletion at a time, or inserted into any number of times. Without `joins` each
+    is sent by itself, and still not waited for.
     """
 
     __slots__ = ("_held", "_inserted", "_joins", "_texts", "_updated", "sent_writes")

@@ -14,7 +14,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import companies
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import groups
+from rollbook.people import fields, groups
 
 SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])")
 
@@ -54,6 +54,7 @@ def create(tx: Tx, subdomain: str, name: str, *, actor: Actor, now: datetime) ->
     tx.run(_INSERT, values)
     events.record(tx, company.id, "CompanyCreated", company.id, {"name": [None, name]}, actor=actor, now=now)
     groups.create(tx, company.id, groups.EVERYONE, kind="everyone", actor=actor, now=now)
+    fields.create(tx, company.id, "Hire date", "date", owner="scim", user_column=fields.HIRE_DATE, actor=actor, now=now)
     return company
 
 

@@ -11,7 +11,7 @@ from rollbook.activity import events, log
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import sessions, sign_in_links
-from rollbook.people import alarms, memberships, profiles, users
+from rollbook.people import alarms, field_values, memberships, profiles, users
 from rollbook.people.record import User
 
 ERASED = "erased"
@@ -45,6 +45,7 @@ def erase(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     tx.run(_DELETE_SESSIONS, {"company": user.company_id, "user": user.id})
     alarms.forget(tx, user.company_id, user.id)
     memberships.forget(tx, user)
+    field_values.forget(tx, user)
     names = _names_of(tx, user)
     log.forget_user(tx, user.company_id, user.id, names)
     return erased

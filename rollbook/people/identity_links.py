@@ -38,7 +38,7 @@ def link(tx: Tx, user: User, *, external_id: str | None = None, by_client: bool,
     """
     if not by_client and not external_id:
         raise InvalidValue("Give the identity provider's id of the user, in Okta: 00u…", field="external_id")
-    users.refuse_deleted(user)
+    record.refuse_deleted(user)
     values: dict[str, str | None] = {}
     if external_id and external_id != user.external_id:
         if user.external_id is not None and actor.kind != "operator":

@@ -19,7 +19,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Row, Tx
 from rollbook.database.tables import active_users, group_managers, group_members, groups
 from rollbook.errors import Conflict, InvalidValue
-from rollbook.people import users
+from rollbook.people import record
 from rollbook.people.groups import EVERYONE, Group, refuse_archived
 from rollbook.people.record import User
 from rollbook.people.roles import MANAGING
@@ -152,7 +152,7 @@ def join(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> bo
     """Puts a person into a custom group; False where they are in it. Raises Conflict where nobody can be put in."""
     _refuse_made_by_itself(group)
     refuse_archived(group)
-    users.refuse_deleted(user)
+    record.refuse_deleted(user)
     values = {"company_id": group.company_id, "group_id": group.id, "user_id": user.id, "joined_at": clock.text(now)}
     if tx.one(_JOIN, values) is None:
         return False
@@ -172,7 +172,7 @@ def leave(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> b
 def appoint(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> bool:
     """Makes a person the group's manager; False where they are. Raises InvalidValue for a role that manages nobody."""
     refuse_archived(group)
-    users.refuse_deleted(user)
+    record.refuse_deleted(user)
     if group.kind == "everyone":
         raise Conflict(f"{EVERYONE} has no managers; administrators act on everybody.", field="kind")
     if user.role not in MANAGING:

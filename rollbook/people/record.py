@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from rollbook.database import Row
 from rollbook.database.tables import users
+from rollbook.errors import Conflict
 from rollbook.people import profiles
 from rollbook.people.profiles import Profile
 from rollbook.people.roles import PRIVILEGED
@@ -90,6 +91,16 @@ def any_of(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 def of_row(row: Row) -> User:
     """A row of SELECT as a user."""
     return User(*row)
+
+
+def refuse_deleted(user: User) -> None:
+    """Raises Conflict where the user was deleted: the record only remembers, and must hold no name."""
+    if user.deleted_at:
+        raise Conflict(
+            f"User {user.id} was deleted, and the record stays as it was. Write to the person's new record.",
+            field="deleted_at",
+            holder_id=user.id,
+        )
 
 
 def profile_of(user: User) -> Profile:

@@ -19,7 +19,7 @@ from rollbook.database import Tx
 from rollbook.database.statements import Answer
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import addresses, alarms, claims, profiles, sign_in
+from rollbook.people import addresses, alarms, claims, field_values, profiles, record, sign_in
 from rollbook.people.credentials import LookUp
 from rollbook.people.profiles import Profile
 from rollbook.people.record import NOT_SHOWN, OF_COMPANY, SELECT, User, kept_changes, profile_of
@@ -87,6 +87,9 @@ def create(
     """
     if not vetted:
         profiles.check(profile)
+    date = field_values.writable_hire_date(tx, company_id, None, profile.hire_date, actor=actor)
+    if date != profile.hire_date:
+        profile = msgspec.structs.replace(profile, hire_date=date)
     at = clock.text(now)
     texts = profiles.texts(profile)
     link = "linked" if linked else "known" if profile.external_id else "unlinked"
@@ -106,6 +109,8 @@ def create(
         changes["archived_at"] = [None, at]
     changes |= {name: [None, NOT_SHOWN] for name in sorted(profile.kept)}
     events.record(tx, company_id, "UserCreated", user.id, changes, actor=actor, now=now)
+    if user.hire_date is not None:
+        field_values.note_hire_date(tx, user, user.hire_date, actor=actor, now=now)
     return user
 
 
@@ -122,6 +127,9 @@ def update(
 
     One row, one version more, and an event for each kind of change, all or nothing. Raises Conflict, InvalidValue.
     """
+    date = field_values.writable_hire_date(tx, user.company_id, user.hire_date, profile.hire_date, actor=actor)
+    if date != profile.hire_date:
+        profile = msgspec.structs.replace(profile, hire_date=date)
     kept_before = user.kept_attributes
     values: dict[str, Any] = {}
     changes: dict[str, list[Any]] = {}
@@ -184,7 +192,7 @@ def set_field(tx: Tx, user: User, field: str, value: str | None, *, actor: Actor
     if field not in profiles.TEXT_FIELDS or field == "external_id":
         settable = ", ".join(name for name in profiles.TEXT_FIELDS if name != "external_id")
         raise InvalidValue(f"{field!r} is no field that can be set; use one of {settable}.", field=field)
-    refuse_deleted(user)
+    record.refuse_deleted(user)
     profile = msgspec.structs.replace(profile_of(user), **{field: value or None})
     for name in profiles.REQUIRED:
         profiles.check_field(name, getattr(profile, name) or "")
@@ -204,11 +212,12 @@ def delete(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     if user.active:
         values |= _activation(False, actor, now)
         kinds.append(("UserArchived", {"archived_at": [None, values["archived_at"]]}))
-    kinds.append(("UserDeleted", {"deleted_at": [None, at]}))
     if user.privileged:
+        kinds.append(("UserDeleted", {"deleted_at": [None, at]}))
         deleted = change(tx, user, values, kinds, actor=actor, now=now)
         alarms.sound(tx, user.company_id, "privileged_deleted", user.id, {"by": str(actor)}, now=now)
         return deleted
+    kinds.append(("UserDeleted", {"deleted_at": [None, at], **_given_up(user)}))
     return change(tx, user, values | _freed(user), kinds, actor=actor, now=now)
 
 
@@ -218,20 +227,10 @@ def free(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
         raise Conflict(f"{user.display_name} was not deleted, so nothing is to be freed.", field="deleted_at")
     if user.former_user_name is not None:
         return user
-    kinds = [("UserFreed", {"user_name": [user.user_name, None]})]
+    kinds = [("UserFreed", {"user_name": [user.user_name, None], **_given_up(user)})]
     freed = change(tx, user, _freed(user), kinds, actor=actor, now=now)
     alarms.resolve(tx, user.company_id, "privileged_deleted", user.id, actor=actor, now=now)
     return freed
-
-
-def refuse_deleted(user: User) -> None:
-    """Raises Conflict where the user was deleted: the record only remembers, and must hold no name."""
-    if user.deleted_at:
-        raise Conflict(
-            f"User {user.id} was deleted, and the record stays as it was. Write to the person's new record.",
-            field="deleted_at",
-            holder_id=user.id,
-        )
 
 
 def change(
@@ -260,6 +259,8 @@ def change(
     tx.run(_UPDATE, {"company": user.company_id, "user": user.id, **written, **keys})
     for kind, changes in kinds:
         events.record(tx, user.company_id, kind, user.id, changes, actor=actor, now=now)
+    if "hire_date" in values:
+        field_values.note_hire_date(tx, after, after.hire_date, actor=actor, now=now)
     if user.active and not after.active:
         sign_in.end_all(tx, user.company_id, user.id, now=now)
         _watch_last_admin(tx, after, now)
@@ -288,6 +289,11 @@ def _freed(user: User) -> dict[str, Any]:
         "email_key": None,
         "external_id": None,
     }
+
+
+def _given_up(user: User) -> dict[str, list[Any]]:
+    """What the record itself loses with the names; user name and e-mail stay in it as text."""
+    return {"external_id": [user.external_id, None]} if user.external_id is not None else {}
 
 
 def _watch_last_admin(tx: Tx, user: User, now: datetime) -> None:

@@ -24,7 +24,8 @@ _OFFERED_MEDIA = ("application/scim+json", "application/json")
 async def read(scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     """The body as received; what a header says of its length is not believed.
 
-    Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY, 408 for what never came whole.
+    Raises ScimError: 415 for another media type or any encoding, 413 beyond MAX_BODY, 408 for one that took
+    too long, 400 for one whose sender went away.
     """
     _refuse_media(headers.get(b"content-encoding", b"identity"), headers.get(b"content-type", b""))
     length = headers.get(b"content-length", b"")

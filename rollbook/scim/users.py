@@ -8,6 +8,7 @@ from rollbook.activity import log
 from rollbook.database import Tx
 from rollbook.errors import NotFound
 from rollbook.people import arrivals, identity_links, search, users
+from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from rollbook.scim import mapping
 from rollbook.scim.conditions import condition_of
@@ -96,7 +97,8 @@ async def create(request: Request) -> Answer:
             actor=actor,
             now=request.now,
         )
-        entry = request.entry(201, arrival.outcome, user_id=arrival.user.id, ignored=_ignored(sent.ignored))
+        passed_over = _ignored(sent.ignored) + _not_owned(profile, arrival.user)
+        entry = request.entry(201, arrival.outcome, user_id=arrival.user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)
         return arrival.user
 
@@ -178,7 +180,8 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
             user = users.update(tx, user, profile, active=active, actor=actor, now=request.now)
         elif active is not None:
             user = (users.restore if active else users.archive)(tx, user, actor=actor, now=request.now)
-        entry = request.entry(200, _decision(before, user), user_id=user.id, ignored=_ignored(ignored))
+        passed_over = _ignored(ignored) + (_not_owned(profile, user) if profile is not None else ())
+        entry = request.entry(200, _decision(before, user), user_id=user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)
         return user
 
@@ -240,6 +243,12 @@ def _names(header: str, version: str) -> bool:
 
 def _ignored(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name.lower() != _PASSWORD) if names else names
+
+
+def _not_owned(profile: Profile, user: User) -> tuple[str, ...]:
+    """What was sent and not followed, since another source owns the field (people/fields.py)."""
+    followed = profile.hire_date is None or profile.hire_date == user.hire_date
+    return () if followed else (f"{ROLLBOOK_USER}:hireDate",)
 
 
 def _looks_inside(node: Filter) -> bool:

@@ -14,6 +14,7 @@ from rollbook.activity.log import Entry
 from rollbook.database import Tx
 from rollbook.database.tables import events as table
 from rollbook.people import companies
+from rollbook.people.record import NOT_SHOWN
 from tests import history
 from tests.conftest import OPERATOR, House
 
@@ -37,6 +38,10 @@ _RENAME = update(table).where(table.c.company_id == bindparam("company"), table.
 def write(house: House, company_id: str, *entries: Entry, at: datetime | None = None) -> None:
     def work(tx: Tx) -> None:
         for entry in entries:
+            log.begin(tx)
+            if entry.changes and entry.user_id:
+                client, now = Actor("scim", entry.key_id, entry.request_id), clock.now()
+                events.record(tx, company_id, "UserUpdated", entry.user_id, entry.changes, actor=client, now=now)
             log.write(tx, company_id, entry, now=at or clock.now())
 
     house.write(work)
@@ -132,12 +137,16 @@ def test_a_line_tells_what_several_events_changed_in_its_person(house: House, co
     told: list[tuple[str, str, dict[str, list[str | None]]]] = [
         ("UserLinked", "leo", {"external_id": [None, "00u1"], "link": ["known", "linked"]}),
         ("UserUpdated", "leo", {"external_id": ["00u1", "00u2"], "location": ["Lyon", "Turin"]}),
-        ("UserUpdated", "leo", {"location": ["Turin", "Lyon"]}),
+        ("UserUpdated", "leo", {"location": ["Turin", "Lyon"], "nickName": [NOT_SHOWN, NOT_SHOWN]}),
         ("AddressConfirmed", "mona", {"email": [None, "mona@acme.example"]}),
     ]
     house.write(lambda tx: request(tx, company_id, *told, at=clock.now()))
     (line,) = house.read(lambda tx: log.search(tx, company_id))
-    assert line.changes == {"external_id": [None, "00u2"], "link": ["known", "linked"]}
+    assert line.changes == {
+        "external_id": [None, "00u2"],
+        "link": ["known", "linked"],
+        "nickName": [NOT_SHOWN, NOT_SHOWN],  # changed, and kept by name only
+    }
     timeline = house.read(lambda tx: events.of_subject(tx, company_id, "leo"))
     assert [(event.kind, event.changes) for event in timeline] == [(kind, changes) for kind, _, changes in told[:3]]
     assert len(house.read(lambda tx: events.of_subject(tx, company_id, "mona"))) == 1

@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
     CheckConstraint,
+    Connection,
     Engine,
     ForeignKeyConstraint,
     PrimaryKeyConstraint,
@@ -88,14 +89,41 @@ def test_the_view_of_active_users_is_there_with_its_columns(migrated: Engine) ->
     assert columns == [column.name for column in tables.active_users.columns]
 
 
+def alembic(connection: Connection) -> Config:
+    """What Alembic's own commands need for this connection."""
+    config = Config()
+    config.set_main_option("script_location", str(schema.HERE / "alembic"))
+    config.set_main_option("version_locations", str(schema.HERE / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def test_a_company_of_before_gets_what_each_company_has(empty: Settings) -> None:
+    """Its everyone and its hire date, with the dates that people have already."""
+    user = dict.fromkeys(("user_name", "email", "given_name", "family_name", "name_key"), "leo")
+    user |= {"company_id": "c", "id": "u", "role": "learner", "link": "linked", "kept": "{}", "version": 1}
+    user |= {"hire_date": "2026-11-24", "created_at": "then", "updated_at": "then"}
+    with schema.engine_for(empty).connect() as connection:
+        command.upgrade(alembic(connection), "0001")
+        connection.execute(text("INSERT INTO companies VALUES ('c', 'acme', 'Acme', 'then')"))
+        names = ", ".join(user)
+        connection.execute(text(f"INSERT INTO users ({names}) VALUES ({', '.join(f':{name}' for name in user)})"), user)
+        connection.commit()
+    schema.migrate(empty)
+    with schema.engine_for(empty).connect() as connection:
+        groups = connection.execute(text("SELECT company_id, name, name_key, kind FROM groups")).fetchall()
+        fields = connection.execute(text("SELECT company_id, name, type, owner, user_column FROM fields")).fetchall()
+        values = connection.execute(text("SELECT company_id, user_id, value, written_at FROM field_values")).fetchall()
+    assert [tuple(row) for row in groups] == [("c", "Everyone", "everyone", "everyone")]
+    assert [tuple(row) for row in fields] == [("c", "Hire date", "date", "scim", "hire_date")]
+    assert [tuple(row) for row in values] == [("c", "u", "2026-11-24", "then")]
+
+
 def test_the_way_down_leaves_nothing_and_the_way_up_works_again(empty: Settings) -> None:
     schema.migrate(empty)
     with schema.engine_for(empty).connect() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(schema.HERE / "alembic"))
-        config.set_main_option("version_locations", str(schema.HERE / "migrations"))
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = connection
+        config = alembic(connection)
         command.downgrade(config, "base")
         connection.commit()
         assert set(inspect(connection).get_table_names()) <= {VERSIONS}

@@ -543,4 +543,5 @@ def test_every_life_keeps_the_promises(
     )
     record_property("writes, each checked against the model", seen.total())
     # What 40 examples meet depends on the interpreter and on the modules loaded before; 2,000 meet everything.
-    assert set(seen) == EVERYTHING if LONG else set(seen) <= EVERYTHING
+    surely = EVERYTHING if LONG else {"POST created", "PUT updated", "PATCH archived", "DELETE deleted"}
+    assert surely <= set(seen) <= EVERYTHING

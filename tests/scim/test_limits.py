@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from rollbook import http_protocol
+from rollbook.database import Tx
 from rollbook.installation import Installation
+from rollbook.people import users
 from rollbook.scim.app import ScimDoor
 from rollbook.scim.bodies import LINGER, MAX_BODY
 from rollbook.scim.protocol.body import MAX_DEPTH
@@ -21,7 +25,7 @@ from rollbook.scim.protocol.filter import MAX_DEPTH as FILTER_DEPTH
 from rollbook.scim.protocol.filter import MAX_LENGTH, MAX_TERMS
 from rollbook.scim.protocol.operations import MAX_OPERATIONS
 from tests import history
-from tests.cast import LEO, patch, scim_user
+from tests.cast import DEACTIVATE, LEO, MONA, patch, scim_user
 from tests.conftest import House, Tenant
 from tests.scim.wire import Connection, Heard, ask_door, basic, check, exchange, request
 from tests.servers import ThreadServer
@@ -267,19 +271,67 @@ def test_a_body_that_does_not_arrive_is_given_up(hasty: ThreadServer, acme: Tena
     assert [(line["status"], line["hint"]) for line in lines] == [(408, heard.detail)]
 
 
-def test_what_is_done_without_its_body_is_not_said_to_have_failed(hasty: ThreadServer, acme: Tenant) -> None:
-    user_id = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
+@dataclass
+class Held:
+    """A user whom nobody else can write to until `release`."""
+
+    user_id: str
+    release: Callable[[], None]
+
+
+@pytest.fixture
+def held(house: House, acme: Tenant) -> Iterator[Held]:
+    user_id = str(acme.scim.post("/Users", json=scim_user(LEO)).json()["id"])
+    begun, released = threading.Event(), threading.Event()
+
+    def hold(tx: Tx) -> None:
+        users.get(tx, acme.id, user_id, lock=True)
+        begun.set()
+        released.wait(4)
+
+    holder = threading.Thread(target=house.write, args=(hold,))
+    holder.start()
+    assert begun.wait(10)
+    yield Held(user_id, released.set)
+    released.set()
+    holder.join()
+
+
+def test_who_is_at_work_without_a_body_is_answered_for_it(hasty: ThreadServer, acme: Tenant, held: Held) -> None:
     with Connection(hasty) as connection:
-        connection.send(request("DELETE", f"/scim/v2/Users/{user_id}", acme, content_length="100") + b"{")
+        connection.send(request("DELETE", f"/scim/v2/Users/{held.user_id}", acme, content_length="100") + b"{")
+        time.sleep(1)
+        held.release()
         assert connection.hear().status == 204
         assert connection.ended()
 
 
-def test_the_body_of_a_later_request_does_not_spoil_the_answer_before_it(hasty: ThreadServer, acme: Tenant) -> None:
-    """Two requests in one go: the second one's body never comes."""
-    late = request("POST", "/scim/v2/Users", acme, content_length="100") + b'{"userName"'
+def test_a_body_has_its_whole_time_though_an_answer_comes_first(
+    hasty: ThreadServer, acme: Tenant, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two requests in one go: while the first is at work, nothing is read of the second."""
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 1)
+    late = request("POST", "/scim/v2/Users", acme, json.dumps(scim_user(MONA)).encode())
+    off = json.dumps(DEACTIVATE).encode()
     with Connection(hasty) as connection:
-        connection.send(request("GET", "/scim/v2/Users", acme) + late)
+        connection.send(request("PATCH", f"/scim/v2/Users/{held.user_id}", acme, off) + late[:-20])
+        time.sleep(1.9)
+        held.release()
+        assert check(connection.hear()).status == 200
+        time.sleep(0.5)
+        connection.send(late[-20:])
+        assert check(connection.hear()).status == 201
+
+
+def test_a_body_that_never_comes_does_not_spoil_the_answer_before_it(
+    hasty: ThreadServer, acme: Tenant, held: Held
+) -> None:
+    late = request("POST", "/scim/v2/Users", acme, content_length="100") + b'{"userName"'
+    off = json.dumps(DEACTIVATE).encode()
+    with Connection(hasty) as connection:
+        connection.send(request("PATCH", f"/scim/v2/Users/{held.user_id}", acme, off) + late)
+        time.sleep(1)
+        held.release()
         assert check(connection.hear()).status == 200
         assert check(connection.hear()).status == 408
         assert connection.ended()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from rollbook.database.tables.activity import events, tasks
 from rollbook.database.tables.companies import api_keys, companies, failed_sign_ins, installation
+from rollbook.database.tables.fields import field_values, fields
 from rollbook.database.tables.groups import group_managers, group_members, groups
 from rollbook.database.tables.shape import JsonText, metadata
 from rollbook.database.tables.sign_in import alarms, sessions, sign_in_links
@@ -24,6 +25,8 @@ __all__ = [
     "companies",
     "events",
     "failed_sign_ins",
+    "field_values",
+    "fields",
     "group_managers",
     "group_members",
     "groups",

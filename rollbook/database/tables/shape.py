@@ -38,7 +38,7 @@ def company_table(name: str, *items: Any) -> Table:
 
 
 def of_company(name: str) -> ForeignKeyConstraint:
-    """Not on the tables that only ever grow beside a row that has it (events, log, tasks): a check an insert."""
+    """Not on the tables that only ever grow beside a row that has it (events, tasks): a check an insert."""
     return ForeignKeyConstraint(["company_id"], ["companies.id"], name=f"fk_{name}_company")
 
 

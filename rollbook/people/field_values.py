@@ -1,0 +1,124 @@
+"""What people have in the company's fields, by whom and when it was written. The fields are fields.py's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from rollbook import clock
+from rollbook.activity import events
+from rollbook.activity.events import Actor
+from rollbook.database import Tx
+from rollbook.database.tables import field_values
+from rollbook.errors import Conflict, Forbidden
+from rollbook.people import fields, record
+from rollbook.people.fields import OWNER_WORDS, PREFIX, Field
+from rollbook.people.folding import fold
+from rollbook.people.record import User
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a person has in a field, by whom and when it was written."""
+
+    field_id: str
+    value: str
+    written_by: str
+    written_at: str
+
+
+_OF_USER = (field_values.c.company_id == bindparam("company"), field_values.c.user_id == bindparam("user"))
+_VALUES = select(
+    field_values.c.field_id, field_values.c.value, field_values.c.written_by, field_values.c.written_at
+).where(*_OF_USER)
+_VALUE = _VALUES.where(field_values.c.field_id == bindparam("field"))
+_PUT = insert(field_values)
+_PUT = _PUT.on_conflict_do_update(
+    index_elements=["company_id", "user_id", "field_id"],
+    set_={name: _PUT.excluded[name] for name in ("value", "value_key", "written_by", "written_at")},
+)
+_CLEAR = delete(field_values).where(*_OF_USER, field_values.c.field_id == bindparam("field"))
+_FORGET = delete(field_values).where(*_OF_USER)
+
+
+def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Actor, now: datetime) -> bool:
+    """Writes what a person has in a field of the company's own; None or "" clears it. False where it is so already.
+
+    Raises Forbidden where the field belongs to another source, InvalidValue for what it cannot hold, Conflict for a
+    deleted user. The hire date is written by `users.set_field`, which tells this room (`note_hire_date`).
+    """
+    if field.user_column is not None:
+        raise Conflict(f"{field.name} is written as {field.user_column}.", field=field.user_column)
+    record.refuse_deleted(user)
+    if not fields.may_write(field, actor):
+        raise _not_yours(field)
+    value = fields.checked(field, text)
+    row = tx.one(_VALUE, {"company": user.company_id, "user": user.id, "field": field.id})
+    before = row[1] if row else None
+    if value == before:
+        return False
+    _write(tx, user, field, value, actor=actor, now=now)
+    changes = {f"{PREFIX}{field.name}": [before, value]}
+    events.record(tx, user.company_id, "UserFieldChanged", user.id, changes, actor=actor, now=now)
+    return True
+
+
+def writable_hire_date(tx: Tx, company_id: str, current: str | None, wanted: str | None, *, actor: Actor) -> str | None:
+    """The hire date that this source may leave behind: the wanted one, or the current where another source owns it.
+
+    Raises Forbidden where a person or a key asks for what belongs to Okta; a provisioning client, which sends whole
+    records, is only not followed.
+    """
+    if wanted == current:
+        return current
+    field = fields.hire_date(tx, company_id)
+    if fields.may_write(field, actor):
+        return wanted
+    if actor.kind == "scim":
+        return current
+    raise _not_yours(field)
+
+
+def note_hire_date(tx: Tx, user: User, value: str | None, *, actor: Actor, now: datetime) -> None:
+    """Remembers who wrote the hire date and when; `users.change` has written the date itself and told of it."""
+    _write(tx, user, fields.hire_date(tx, user.company_id), value, actor=actor, now=now)
+
+
+def values_of(tx: Tx, user: User) -> dict[str, Value]:
+    """What a person has in each field, by the field's id; the hire date too."""
+    rows = tx.all(_VALUES, {"company": user.company_id, "user": user.id})
+    return {row[0]: Value(*row) for row in rows}
+
+
+def custom_of(tx: Tx, user: User) -> dict[str, str]:
+    """What a person has in the company's own fields, by name."""
+    values = values_of(tx, user)
+    if not values:
+        return {}
+    own = [field for field in fields.all_of(tx, user.company_id) if field.user_column is None]
+    return {field.name: values[field.id].value for field in own if field.id in values}
+
+
+def forget(tx: Tx, user: User) -> None:
+    """Takes every value of an erased person away."""
+    tx.run(_FORGET, {"company": user.company_id, "user": user.id})
+
+
+def _not_yours(field: Field) -> Forbidden:
+    return Forbidden(
+        f"{field.name} belongs to {OWNER_WORDS[field.owner]}, which would write over it. To change it here, first make "
+        f"Learning its owner: rollbook field change SUBDOMAIN '{field.name}' --owner learning"
+    )
+
+
+def _write(tx: Tx, user: User, field: Field, value: str | None, *, actor: Actor, now: datetime) -> None:
+    key = {"company": user.company_id, "user": user.id, "field": field.id}
+    if value is None:
+        tx.run(_CLEAR, key)
+        return
+    row = {"company_id": user.company_id, "user_id": user.id, "field_id": field.id}
+    row |= {"value": value, "value_key": fold(value)}
+    tx.run(_PUT, row | {"written_by": str(actor), "written_at": clock.text(now)})
