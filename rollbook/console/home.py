@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from rollbook.console import rendering
-from rollbook.console.visit import COOKIE, SignedOut, Visit
+from rollbook.console.visit import COOKIE, SignedOut, Visit, who_asks
 from rollbook.database import Tx
-from rollbook.people import companies, roles, sign_in, users
+from rollbook.people import authorization, companies, sign_in, users
 from rollbook.people.companies import Company
 from rollbook.people.record import User
 from rollbook.people.sign_in import SignedIn
@@ -23,7 +23,7 @@ async def show(visit: Visit) -> Response:
         who, company, user = await visit.read(look)
     except SignedOut:
         return rendering.page("signed_out.html")
-    if roles.permits(who.role, "see_provisioning"):
+    if authorization.carries(who_asks(who), "see_provisioning"):
         return rendering.redirect("/provisioning")
     return visit.page("home.html", who, company=company, user=user)
 

@@ -20,7 +20,9 @@ from rollbook.database import Collision, Tx
 from rollbook.errors import Conflict, Forbidden, InvalidValue, NotFound, RollbookError, Unauthorized
 from rollbook.installation import Installation
 from rollbook.origin import is_plain
-from rollbook.people import roles, sign_in
+from rollbook.people import authorization, sign_in
+from rollbook.people.authorization import Who
+from rollbook.people.roles import Permission
 from rollbook.people.sign_in import SignedIn
 from rollbook.people.tokens import Pepper
 
@@ -61,17 +63,17 @@ class Visit:
     def pepper(self) -> Pepper:
         return self.installation.pepper
 
-    async def read(self, work: Callable[[Tx, SignedIn], T], *, permission: str | None = None) -> T:
+    async def read(self, work: Callable[[Tx, SignedIn], T], *, permission: Permission | None = None) -> T:
         """Runs `work` for whoever is signed in. Raises SignedOut, Forbidden."""
         return await self.installation.database.read(lambda tx: work(tx, self._admit(tx, permission)))
 
-    async def write(self, work: Callable[[Tx, SignedIn], T], *, permission: str | None = None) -> T:
+    async def write(self, work: Callable[[Tx, SignedIn], T], *, permission: Permission | None = None) -> T:
         """As `read`, for a change; the form must carry the session's token. Raises forms.Forged."""
 
         def checked(tx: Tx) -> T:
             who = self._admit(tx, None)
             forms.check_token(self.pepper, who.session_id, self.form)
-            _permit(who, permission)
+            _permit(tx, who, permission)
             return work(tx, who)
 
         return await self.installation.database.write(checked)
@@ -85,12 +87,12 @@ class Visit:
         token = forms.token_for(self.pepper, who.session_id)
         return rendering.page(template, status=status, who=who, form_token=token, now=self.now, **context)
 
-    def _admit(self, tx: Tx, permission: str | None) -> SignedIn:
+    def _admit(self, tx: Tx, permission: Permission | None) -> SignedIn:
         text = self.request.cookies.get(COOKIE, "")
         who = sign_in.session(tx, text, pepper=self.pepper, now=self.now)
         if who is None:
             raise SignedOut
-        _permit(who, permission)
+        _permit(tx, who, permission)
         return who
 
 
@@ -121,9 +123,15 @@ def endpoint(installation: Installation, work: Work) -> Callable[[Request], Awai
     return answer
 
 
-def _permit(who: SignedIn, permission: str | None) -> None:
-    if permission is not None and not roles.permits(who.role, permission):
+def _permit(tx: Tx, who: SignedIn, permission: Permission | None) -> None:
+    """For what reaches the whole company; a page about somebody or something asks about that as well."""
+    if permission is not None and not authorization.allowed(tx, who_asks(who), permission):
         raise Forbidden(_NOT_YOURS)
+
+
+def who_asks(who: SignedIn) -> Who:
+    """Whoever is signed in, as authorization knows them."""
+    return Who(who.company_id, Actor("user", who.user_id), who.role)
 
 
 def _refusal(error: RollbookError) -> Response:

@@ -18,6 +18,7 @@ from rollbook.database import Tx
 from rollbook.database.tables import sessions, sign_in_links, users
 from rollbook.errors import Unauthorized
 from rollbook.people import tokens
+from rollbook.people.roles import Role
 from rollbook.people.tokens import Pepper
 
 HANDED_OVER_DAYS = 14  # a link that a person carries to the other: mailed, or printed by the command line
@@ -33,7 +34,7 @@ class SignedIn:
     company_id: str
     user_id: str
     session_id: str
-    role: str
+    role: Role
     given_name: str
     family_name: str
 
