@@ -19,6 +19,8 @@ from rollbook.people.fields import OWNER_WORDS, PREFIX, Field
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
+KEY_LENGTH = 300  # characters of a value in its index: PostgreSQL takes 2,704 bytes a row, with the ids
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -120,5 +122,5 @@ def _write(tx: Tx, user: User, field: Field, value: str | None, *, actor: Actor,
         tx.run(_CLEAR, key)
         return
     row = {"company_id": user.company_id, "user_id": user.id, "field_id": field.id}
-    row |= {"value": value, "value_key": fold(value)}
+    row |= {"value": value, "value_key": fold(value)[:KEY_LENGTH]}
     tx.run(_PUT, row | {"written_by": str(actor), "written_at": clock.text(now)})

@@ -171,6 +171,14 @@ def test_a_value_is_written_once_told_once_and_cleared(company: Company) -> None
     ]
 
 
+def test_the_longest_value_is_kept_whole(company: Company) -> None:
+    """Whatever its letters: the index takes only its beginning."""
+    region, leo = company.field(), company.hire()
+    longest = "".join(chr(0x20000 + 7919 * n % 40_000) for n in range(fields.LONGEST_VALUE))
+    assert company.put(leo, region, longest)
+    assert company.custom(leo) == {"Region": longest}
+
+
 @pytest.mark.parametrize("owner", fields.OWNERS)
 @pytest.mark.parametrize("source", ACTORS)
 def test_only_its_owner_writes_a_field(company: Company, owner: str, source: str) -> None:
