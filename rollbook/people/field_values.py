@@ -62,9 +62,7 @@ def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Acto
     before = row[1] if row else None
     if value == before:
         return False
-    _write(tx, user, field, value, actor=actor, now=now)
-    changes = {f"{PREFIX}{field.name}": [before, value]}
-    events.record(tx, user.company_id, "UserFieldChanged", user.id, changes, actor=actor, now=now)
+    _put(tx, user, field, before, value, actor=actor, now=now)
     return True
 
 
@@ -104,6 +102,15 @@ def custom_of(tx: Tx, user: User) -> dict[str, str]:
     return {field.name: values[field.id].value for field in own if field.id in values}
 
 
+def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> None:
+    """Gives a person what their ended record had in the company's own fields, where the new one has nothing."""
+    theirs = values_of(tx, new)
+    before = {field_id: value for field_id, value in values_of(tx, old).items() if field_id not in theirs}
+    for field in fields.all_of(tx, new.company_id) if before else ():
+        if field.user_column is None and field.id in before:
+            _put(tx, new, field, None, before[field.id].value, actor=actor, now=now)
+
+
 def forget(tx: Tx, user: User) -> None:
     """Takes every value of an erased person away."""
     tx.run(_FORGET, {"company": user.company_id, "user": user.id})
@@ -114,6 +121,14 @@ def _not_yours(field: Field) -> Forbidden:
         f"{field.name} belongs to {OWNER_WORDS[field.owner]}, which would write over it. To change it here, first make "
         f"Learning its owner: rollbook field change SUBDOMAIN '{field.name}' --owner learning"
     )
+
+
+def _put(
+    tx: Tx, user: User, field: Field, before: str | None, value: str | None, *, actor: Actor, now: datetime
+) -> None:
+    _write(tx, user, field, value, actor=actor, now=now)
+    changes = {f"{PREFIX}{field.name}": [before, value]}
+    events.record(tx, user.company_id, "UserFieldChanged", user.id, changes, actor=actor, now=now)
 
 
 def _write(tx: Tx, user: User, field: Field, value: str | None, *, actor: Actor, now: datetime) -> None:

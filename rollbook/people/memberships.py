@@ -19,6 +19,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Row, Tx
 from rollbook.database.tables import active_users, group_managers, group_members, groups
 from rollbook.errors import Conflict, InvalidValue
+from rollbook.people import groups as groups_
 from rollbook.people import record
 from rollbook.people.groups import EVERYONE, Group, refuse_archived
 from rollbook.people.record import User
@@ -234,6 +235,12 @@ def manages(tx: Tx, company_id: str, manager_id: str, *, group_id: str) -> bool:
 def reaches(tx: Tx, company_id: str, manager_id: str, *, user_id: str) -> bool:
     """Whether a person manages a group that the user is in."""
     return tx.one(_REACHES, {"company": company_id, "manager": manager_id, "user": user_id}) is not None
+
+
+def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> None:
+    """Puts a person into the groups of the record that ended and was theirs; managing is for a person to give again."""
+    for group_id in groups_of(tx, old):
+        join(tx, groups_.get(tx, new.company_id, group_id), new, actor=actor, now=now)
 
 
 def forget(tx: Tx, user: User) -> None:

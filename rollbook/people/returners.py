@@ -12,7 +12,7 @@ from rollbook.activity.events import Actor, Event
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import record, users
+from rollbook.people import field_values, memberships, record, users
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
@@ -54,8 +54,9 @@ def search(tx: Tx, company_id: str, *, limit: int = 100) -> list[Returner]:
 
 
 def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
-    """Says that both records are one person: the new one goes on, with the old one's history. Idempotent.
+    """Says that both records are one person: the new one goes on, with the old one's history, groups and fields.
 
+    Idempotent.
     The role of the new record stays: it is raised by a person who means to. Raises Conflict where the old record is
     in use, or belongs to another one already.
     """
@@ -74,6 +75,8 @@ def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
     kinds = [("UserJoined", {"joined_into": [None, new.id]})]
     users.change(tx, old, {"joined_into": new.id}, kinds, actor=actor, now=now)
     events.record(tx, new.company_id, "UserJoined", new.id, {"joined_from": [None, old.id]}, actor=actor, now=now)
+    memberships.inherit(tx, old, new, actor=actor, now=now)
+    field_values.inherit(tx, old, new, actor=actor, now=now)
     return new
 
 

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from rollbook import clock
+from rollbook.activity import events
 from rollbook.activity.events import Actor
+from rollbook.database import Tx
 from rollbook.errors import Conflict
-from rollbook.people import returners, users
+from rollbook.people import field_values, fields, groups, memberships, returners, users
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from tests.cast import ADA, LEO, MONA
@@ -46,8 +48,35 @@ def pairs(house: House, company_id: str) -> list[tuple[str, str]]:
     return [(pair.old.id, pair.new.id) for pair in house.read(lambda tx: returners.search(tx, company_id))]
 
 
+def test_whoever_is_joined_has_the_groups_and_fields_of_before(house: House, company_id: str) -> None:
+    """What the new record has already stays; managing a group is for a person to give again."""
+    how: dict[str, Any] = {"actor": OPERATOR, "now": clock.now()}
+    old = hire(house, company_id, role="manager")
+    bakers, cooks = (house.write(lambda tx, n=n: groups.create(tx, company_id, n, **how)) for n in ("Bakers", "Cooks"))
+    region, size = (house.write(lambda tx, n=n: fields.create(tx, company_id, n, **how)) for n in ("Region", "Size"))
+
+    def before(tx: Tx) -> None:
+        for group in (bakers, cooks):
+            memberships.join(tx, group, old, **how)
+        memberships.appoint(tx, bakers, old, **how)
+        groups.archive(tx, cooks, **how)
+        for field, value in ((region, "North"), (size, "7")):
+            field_values.set_value(tx, old, field, value, **how)
+
+    house.write(before)
+    old = house.write(lambda tx: users.free(tx, users.delete(tx, old, **how), **how))
+    new = hire(house, company_id)
+    house.write(lambda tx: field_values.set_value(tx, new, size, "8", **how))
+    assert join(house, old, new).id == new.id
+    assert house.read(lambda tx: memberships.groups_of(tx, new)) == {bakers.id: "Bakers"}
+    assert house.read(lambda tx: memberships.managed_by(tx, company_id, new.id)) == {}
+    assert house.read(lambda tx: field_values.custom_of(tx, new)) == {"Region": "North", "Size": "8"}
+    told = [event.kind for event in house.read(lambda tx: events.of_subject(tx, company_id, new.id))]
+    assert told[-3:] == ["UserJoined", "GroupJoined", "UserFieldChanged"]
+
+
 @pytest.mark.parametrize(
-    ("fields", "back"),
+    ("names", "back"),
     [
         ({}, True),
         ({"user_name": "LEO@ACME.example", "email": "new@acme.example"}, True),
@@ -56,10 +85,10 @@ def pairs(house: House, company_id: str) -> list[tuple[str, str]]:
     ],
 )
 def test_whoever_has_a_former_name_may_be_back(
-    house: House, company_id: str, fields: dict[str, str], back: bool
+    house: House, company_id: str, names: dict[str, str], back: bool
 ) -> None:
     old = do(house, users.delete, hire(house, company_id))
-    new = hire(house, company_id, msgspec.structs.replace(LEO, external_id=None, **fields))
+    new = hire(house, company_id, msgspec.structs.replace(LEO, external_id=None, **names))
     assert pairs(house, company_id) == ([(old.id, new.id)] if back else [])
 
 
