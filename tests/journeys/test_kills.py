@@ -35,7 +35,7 @@ def new_company(installation: Installation) -> tuple[str, tuple[str, str]]:
     """Its id, and what its clients sign in with."""
 
     def work(tx: Tx) -> tuple[str, tuple[str, str]]:
-        company = companies.create(tx, f"acme-{clock.new_id()[9:18]}", "Acme", actor=OPERATOR, now=clock.now())
+        company = companies.create(tx, f"acme-{clock.new_id()[:18]}", "Acme", actor=OPERATOR, now=clock.now())
         pepper = installation.pepper
         _, key = keys.issue(tx, company.id, "scim", pepper=pepper, actor=OPERATOR, now=clock.now())
         return company.id, (company.subdomain, key)
