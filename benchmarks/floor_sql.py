@@ -91,6 +91,7 @@ SQLITE = Statements(
     locked=_with_key(_ONE, "JOIN"),
     candidates=_with_key(_AMONG),
     create=_insert("users", _CREATED),
+    # S608 here and below: these texts are made of names in this module alone.
     replace=f"UPDATE users SET location = ?, job_title = ?, version = ?, updated_at = ? {_WHOM}",  # noqa: S608
     archive="UPDATE users SET archived_at = ?, archived_by = ?, email_claim = NULL, version = ?, updated_at = ? "  # noqa: S608
     + _WHOM,

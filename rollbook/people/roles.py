@@ -80,13 +80,12 @@ PERMISSIONS: dict[Permission, dict[Role, Reach]] = {
 NOT_FOR_KEYS: frozenset[Permission] = frozenset({"issue_keys", "make_admins", "see_okta_token"})
 
 
-def reach(role: str, permission: str) -> Reach | None:
+def reach(role: Role, permission: Permission) -> Reach | None:
     """How far a permission reaches for a role; None where the role does not carry it."""
-    held: dict[str, Reach] = PERMISSIONS.get(permission, {})  # type: ignore[call-overload]
-    return held.get(role)
+    return PERMISSIONS.get(permission, {}).get(role)
 
 
-def permits(role: str, permission: str) -> bool:
+def permits(role: Role, permission: Permission) -> bool:
     """Whether a role carries a permission, however far it reaches; an unknown permission is carried by none."""
     return reach(role, permission) is not None
 

@@ -30,33 +30,21 @@ groups = company_table(
 )
 
 
-def _of_group(name: str) -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(["company_id", "group_id"], ["groups.company_id", "groups.id"], name=f"fk_{name}_group")
+def _people(name: str, since: str) -> Table:
+    """Who belongs to a group in one way or another, and since when."""
+    return Table(
+        name,
+        metadata,
+        Column("company_id", Text, nullable=False),
+        Column("group_id", Text, nullable=False),
+        Column("user_id", Text, nullable=False),
+        Column(since, Text, nullable=False),
+        PrimaryKeyConstraint("company_id", "group_id", "user_id", name=f"pk_{name}"),
+        ForeignKeyConstraint(["company_id", "group_id"], ["groups.company_id", "groups.id"], name=f"fk_{name}_group"),
+        of_user(name),
+        Index(f"ix_{name}_user", "company_id", "user_id", "group_id"),
+    )
 
 
-# Of everyone there is no row: whoever is active belongs.
-group_members = Table(
-    "group_members",
-    metadata,
-    Column("company_id", Text, nullable=False),
-    Column("group_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("joined_at", Text, nullable=False),
-    PrimaryKeyConstraint("company_id", "group_id", "user_id", name="pk_group_members"),
-    _of_group("group_members"),
-    of_user("group_members"),
-    Index("ix_group_members_user", "company_id", "user_id", "group_id"),
-)
-
-group_managers = Table(
-    "group_managers",
-    metadata,
-    Column("company_id", Text, nullable=False),
-    Column("group_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("appointed_at", Text, nullable=False),
-    PrimaryKeyConstraint("company_id", "group_id", "user_id", name="pk_group_managers"),
-    _of_group("group_managers"),
-    of_user("group_managers"),
-    Index("ix_group_managers_user", "company_id", "user_id", "group_id"),
-)
+group_members = _people("group_members", "joined_at")  # none of everyone: whoever is active belongs
+group_managers = _people("group_managers", "appointed_at")
