@@ -111,8 +111,13 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the people of a company."""
-    found = read(lambda tx: search.everybody(tx, companies.get(tx, subdomain).id, archived=archived))
-    rows = [as_json(user) for user in found]
+
+    def work(tx: Tx) -> list[dict[str, Any]]:
+        company_id = companies.get(tx, subdomain).id
+        custom = field_values.custom_of_all(tx, company_id)
+        return [as_json(u, custom=custom.get(u.id)) for u in search.everybody(tx, company_id, archived=archived)]
+
+    rows = read(work)
     columns = {
         "given_name": "Given",
         "family_name": "Family",
@@ -132,11 +137,9 @@ def show_(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     """Show one person."""
 
     def work(tx: Tx) -> dict[str, Any]:
-        found = search.named(tx, companies.get(tx, subdomain).id, user)
-        return as_json(found, managers.name(tx, found), field_values.custom_of(tx, found))
+        return _row(tx, search.named(tx, companies.get(tx, subdomain).id, user))
 
-    row = read(work)
-    show(row, as_json=json, human=card(row))
+    _show(read(work), json)
 
 
 @app.command(epilog="Example: rollbook user link acme leo@acme.example --external-id 00u1x2y3")
@@ -195,10 +198,9 @@ def set_(
             field_values.set_value(tx, found, own, value, actor=OPERATOR, now=clock.now())
         else:
             found = users.set_field(tx, found, field, value, actor=OPERATOR, now=clock.now())
-        return as_json(found, managers.name(tx, found), field_values.custom_of(tx, found))
+        return _row(tx, found)
 
-    row = write(work)
-    show(row, as_json=json, human=card(row))
+    _show(write(work), json)
 
 
 @app.command(epilog="Example: rollbook user confirm acme ada@acme.example")
@@ -245,11 +247,11 @@ def join(
 ) -> None:
     """Say that two records are one person: the new one goes on with the old one's history."""
 
-    def work(tx: Tx) -> User:
+    def work(tx: Tx) -> dict[str, Any]:
         company_id = companies.get(tx, subdomain).id
         ended = search.named(tx, company_id, old, lock=True)
         goes_on = search.named(tx, company_id, new, lock=True)
-        return returners.join(tx, ended, goes_on, actor=OPERATOR, now=clock.now())
+        return _row(tx, returners.join(tx, ended, goes_on, actor=OPERATOR, now=clock.now()))
 
     _show(write(work), json)
 
@@ -267,7 +269,8 @@ def erase(
             f"Erase {user} for good? Name, address and every value in the logs are gone afterwards", abort=True
         )
     erased = _change(subdomain, user, lambda tx, u: erasure.erase(tx, u, actor=OPERATOR, now=clock.now()))
-    show({"id": erased.id}, as_json=json, human=line(f"Erased. That there was a user {erased.id} stays on record."))
+    id_ = erased["id"]
+    show({"id": id_}, as_json=json, human=line(f"Erased. That there was a user {id_} stays on record."))
 
 
 @app.command(epilog="Example: rollbook user events acme leo@acme.example")
@@ -290,13 +293,13 @@ def events(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     show(rows, as_json=json, human=table(rows, columns, empty="Nothing has happened yet."))
 
 
-def _change(subdomain: str, user: str, work: Callable[[Tx, User], User]) -> User:
-    def fn(tx: Tx) -> User:
-        return work(tx, search.named(tx, companies.get(tx, subdomain).id, user, lock=True))
-
-    return write(fn)
+def _change(subdomain: str, user: str, work: Callable[[Tx, User], User]) -> dict[str, Any]:
+    return write(lambda tx: _row(tx, work(tx, search.named(tx, companies.get(tx, subdomain).id, user, lock=True))))
 
 
-def _show(user: User, json: bool) -> None:
-    row = as_json(user)
+def _row(tx: Tx, user: User) -> dict[str, Any]:
+    return as_json(user, managers.name(tx, user), field_values.custom_of(tx, user))
+
+
+def _show(row: dict[str, Any], json: bool) -> None:
     show(row, as_json=json, human=card(row))

@@ -36,6 +36,9 @@ _OF_USER = (field_values.c.company_id == bindparam("company"), field_values.c.us
 _VALUES = select(
     field_values.c.field_id, field_values.c.value, field_values.c.written_by, field_values.c.written_at
 ).where(*_OF_USER)
+_ALL_VALUES = select(field_values.c.user_id, field_values.c.field_id, field_values.c.value).where(
+    field_values.c.company_id == bindparam("company")
+)
 _VALUE = _VALUES.where(field_values.c.field_id == bindparam("field"))
 _PUT = insert(field_values)
 _PUT = _PUT.on_conflict_do_update(
@@ -100,6 +103,16 @@ def custom_of(tx: Tx, user: User) -> dict[str, str]:
         return {}
     own = [field for field in fields.all_of(tx, user.company_id) if field.user_column is None]
     return {field.name: values[field.id].value for field in own if field.id in values}
+
+
+def custom_of_all(tx: Tx, company_id: str) -> dict[str, dict[str, str]]:
+    """The same for everybody who has any, by the user's id: for the operator's lists."""
+    names = {field.id: field.name for field in fields.all_of(tx, company_id) if field.user_column is None}
+    found: dict[str, dict[str, str]] = {}
+    for user_id, field_id, value in tx.all(_ALL_VALUES, {"company": company_id}) if names else ():
+        if field_id in names:
+            found.setdefault(user_id, {})[names[field_id]] = value
+    return found
 
 
 def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> None:

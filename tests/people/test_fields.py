@@ -161,6 +161,7 @@ def test_a_value_is_written_once_told_once_and_cleared(company: Company) -> None
     assert (value.value, value.written_by) == ("North", "operator")
     assert clock.moment(value.written_at) <= clock.now()
     assert company.custom(leo) == {"Region": "North"}
+    assert company.ask(field_values.custom_of_all, company.id) == {leo.id: {"Region": "North"}}
     assert [company.put(leo, region, text) for text in ("South", "", None)] == [True, True, False]
     assert company.custom(leo) == {}
     told = company.ask(events.of_subject, company.id, leo.id)[1:]
