@@ -76,10 +76,12 @@ def record(
     subject_id: str,
     changes: Changes | None = None,
     *,
+    about: Mapping[str, Any] | None = None,
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Writes the event and queues the tasks that REACTIONS names for its kind.
+    """Writes the event and queues the tasks that REACTIONS names for its kind; what it is `about` besides the subject
+    (a group, a lesson) is theirs to know and is not kept.
 
     Between `log.begin` and `log.write` the event waits, to become the line of the log as well.
     """
@@ -90,11 +92,13 @@ def record(
     else:
         tx.draft.append(values)
     for reaction in REACTIONS.get(kind, ()):
+        if reaction.only_if is not None and not (about and about.get(reaction.only_if)):
+            continue
         queue.enqueue(
             tx,
             company_id,
             reaction.task,
-            {"subject_id": subject_id},
+            {"subject_id": subject_id, **(about or {})},
             waiting_key=reaction.waiting_key,
             now=now,
         )

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """A task that follows an event; with a waiting key, at most one such task of a company waits at a time."""
+    """A task that follows an event.
+
+    With a waiting key, at most one such task of a company waits at a time; with `only_if`, it follows only an event
+    that says this of itself (`events.record(…, about={"followed": True})`).
+    """
 
     task: str
     waiting_key: str | None = None
+    only_if: str | None = None
 
 
 REACTIONS: dict[str, tuple[Reaction, ...]] = {

@@ -51,6 +51,7 @@ def create(tx: Tx, subdomain: str, name: str, *, actor: Actor, now: datetime) ->
         raise Conflict(f"The subdomain {subdomain} belongs to {taken.name} already.", field="subdomain")
     company = Company(clock.new_id(), subdomain, name, clock.text(now))
     values = {"id": company.id, "subdomain": subdomain, "name": name, "created_at": company.created_at}
+    values["settings"] = "{}"
     tx.run(_INSERT, values)
     events.record(tx, company.id, "CompanyCreated", company.id, {"name": [None, name]}, actor=actor, now=now)
     groups.create(tx, company.id, groups.EVERYONE, kind="everyone", actor=actor, now=now)

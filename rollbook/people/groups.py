@@ -64,7 +64,7 @@ def create(tx: Tx, company_id: str, name: str, *, kind: Kind = "custom", actor: 
     at = clock.text(now)
     group = Group(clock.new_id(), company_id, name, kind, None, at)
     values = {"company_id": company_id, "id": group.id, "name": name, "name_key": fold(name)}
-    tx.run(_INSERT, values | {"kind": kind, "created_at": at, "updated_at": at})
+    tx.run(_INSERT, values | {"kind": kind, "version": 0, "followed": 0, "created_at": at, "updated_at": at})
     events.record(tx, company_id, "GroupCreated", group.id, {"name": [None, name]}, actor=actor, now=now)
     return group
 

@@ -154,8 +154,9 @@ def join(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> bo
     _refuse_made_by_itself(group)
     refuse_archived(group)
     record.refuse_deleted(user)
-    values = {"company_id": group.company_id, "group_id": group.id, "user_id": user.id, "joined_at": clock.text(now)}
-    if tx.one(_JOIN, values) is None:
+    at = clock.text(now)
+    ids = {"company_id": group.company_id, "group_id": group.id, "version": 0, "user_id": user.id}
+    if tx.one(_JOIN, ids | {"joined_at": at}) is None:
         return False
     _tell(tx, "GroupJoined", user, [None, group.name], group, actor=actor, now=now)
     return True

@@ -117,7 +117,7 @@ def test_a_statement_is_compiled_once(database: Database, monkeypatch: pytest.Mo
 
 
 def test_each_set_of_written_columns_is_a_statement_of_its_own(database: Database) -> None:
-    columns = {"id": "c", "subdomain": "acme", "name": "Acme", "created_at": "now"}
+    columns = {"id": "c", "subdomain": "acme", "name": "Acme", "created_at": "now", "settings": "{}"}
     change = update(companies).where(companies.c.id == bindparam("company"))
     read = select(companies.c.subdomain, companies.c.name).where(companies.c.id == bindparam("company"))
 

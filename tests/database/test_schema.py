@@ -106,7 +106,7 @@ def test_a_company_of_before_gets_what_each_company_has(empty: Settings) -> None
     user |= {"hire_date": "2026-11-24", "created_at": "then", "updated_at": "then"}
     with schema.engine_for(empty).connect() as connection:
         command.upgrade(alembic(connection), "0001")
-        connection.execute(text("INSERT INTO companies VALUES ('c', 'acme', 'Acme', 'then')"))
+        connection.execute(text("INSERT INTO companies VALUES ('c', 'acme', 'Acme', 'then', '{}', NULL)"))
         names = ", ".join(user)
         connection.execute(text(f"INSERT INTO users ({names}) VALUES ({', '.join(f':{name}' for name in user)})"), user)
         connection.commit()

@@ -19,6 +19,8 @@ def upgrade() -> None:
         sa.Column("subdomain", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("settings", JSON, nullable=False),
+        sa.Column("rules_version", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_companies"),
         sa.UniqueConstraint("subdomain", name="uq_companies_subdomain"),
     )
@@ -155,6 +157,8 @@ def upgrade() -> None:
         sa.Column("linked_at", sa.Text(), nullable=True),
         sa.Column("archived_at", sa.Text(), nullable=True),
         sa.Column("archived_by", sa.Text(), nullable=True),
+        sa.Column("away_from", sa.Text(), nullable=True),
+        sa.Column("away_until", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.Text(), nullable=True),
         sa.Column("former_user_name", sa.Text(), nullable=True),
         sa.Column("former_email", sa.Text(), nullable=True),
@@ -251,7 +255,7 @@ def upgrade() -> None:
         CREATE VIEW active_users AS
         SELECT company_id, id, user_name, email, given_name, family_name, name_key, role, location, business_unit,
                department, job_title, manager_value, manager_name, locale, preferred_language, time_zone, hire_date,
-               external_id, link, linked_at, created_at, updated_at
+               external_id, link, linked_at, away_from, away_until, created_at, updated_at
         FROM users
         WHERE archived_at IS NULL AND deleted_at IS NULL
         """

@@ -10,7 +10,17 @@ from __future__ import annotations
 from rollbook.database.tables.activity import events, tasks
 from rollbook.database.tables.companies import api_keys, companies, failed_sign_ins, installation
 from rollbook.database.tables.fields import field_values, fields
-from rollbook.database.tables.groups import group_managers, group_members, groups
+from rollbook.database.tables.groups import group_managers, group_members, group_rules, groups
+from rollbook.database.tables.learning import (
+    assignment_rounds,
+    assignments,
+    content,
+    group_assignments,
+    path_lessons,
+    path_progress,
+    triggers,
+)
+from rollbook.database.tables.outbox import outbox, outbox_items
 from rollbook.database.tables.shape import JsonText, metadata
 from rollbook.database.tables.sign_in import alarms, sessions, sign_in_links
 from rollbook.database.tables.users import ACTIVE_USERS_VIEW, active_users, users
@@ -22,19 +32,29 @@ __all__ = [
     "active_users",
     "alarms",
     "api_keys",
+    "assignment_rounds",
+    "assignments",
     "companies",
+    "content",
     "events",
     "failed_sign_ins",
     "field_values",
     "fields",
+    "group_assignments",
     "group_managers",
     "group_members",
+    "group_rules",
     "groups",
     "installation",
     "metadata",
+    "outbox",
+    "outbox_items",
+    "path_lessons",
+    "path_progress",
     "sessions",
     "sign_in_links",
     "tasks",
+    "triggers",
     "users",
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Integer, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
-from rollbook.database.tables.shape import company_table, metadata, of_company
+from rollbook.database.tables.shape import company_table, json, metadata, of_company
 
 companies = Table(
     "companies",
@@ -13,6 +13,8 @@ companies = Table(
     Column("subdomain", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("created_at", Text, nullable=False),
+    Column("settings", json(), nullable=False),  # what an administrator decides for the company
+    Column("rules_version", Text),  # changes with each rule of a smart group; NULL: there never was one
     PrimaryKeyConstraint("id", name="pk_companies"),
     UniqueConstraint("subdomain", name="uq_companies_subdomain"),
 )

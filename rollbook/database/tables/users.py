@@ -36,6 +36,8 @@ users = company_table(
     Column("linked_at", Text),
     Column("archived_at", Text),
     Column("archived_by", Text),
+    Column("away_from", Text),  # the last archive that ended with a restore, and when: what fell due between is no news
+    Column("away_until", Text),
     Column("deleted_at", Text),
     Column("former_user_name", Text),
     Column("former_email", Text),
@@ -96,7 +98,7 @@ ACTIVE_USERS_VIEW = """
 CREATE VIEW active_users AS
 SELECT company_id, id, user_name, email, given_name, family_name, name_key, role, location, business_unit,
        department, job_title, manager_value, manager_name, locale, preferred_language, time_zone, hire_date,
-       external_id, link, linked_at, created_at, updated_at
+       external_id, link, linked_at, away_from, away_until, created_at, updated_at
 FROM users
 WHERE archived_at IS NULL AND deleted_at IS NULL
 """

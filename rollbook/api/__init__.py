@@ -1,0 +1,1 @@
+"""The management API's door: /api/v1."""

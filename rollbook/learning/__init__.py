@@ -1,0 +1,1 @@
+"""The learning side: content, assignments, triggers, reports."""
