@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, func, select
 
 from rollbook import clock
-from rollbook.activity import events
+from rollbook.activity import events, outbox
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.statements import Answer
@@ -97,7 +97,7 @@ def create(
     if linked:
         own["linked_at"] = at
     if not active:
-        own |= _activation(False, actor, now)
+        own |= _archived(actor, now)
     user = User(*[clock.new_id(), company_id, *texts, _encode(profile.kept)], **own)
     keys = claims.keys_of(user)
     if tx.careful and not vetted:
@@ -142,7 +142,7 @@ def update(
         changes |= kept_changes(kept_before, profile.kept)
     kinds = [("UserUpdated", changes)] if changes else []
     if active is not None and active != user.active:
-        activation = _activation(active, actor, now)
+        activation = _restored(user, now) if active else _archived(actor, now)
         values |= activation
         kinds.append(
             (
@@ -157,7 +157,7 @@ def archive(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     """Out at once: sessions and links end with it, and the person is in no report from the same moment."""
     if not user.active:
         return user
-    activation = _activation(False, actor, now)
+    activation = _archived(actor, now)
     kinds = [("UserArchived", {"archived_at": [None, activation["archived_at"]]})]
     return change(tx, user, activation, kinds, actor=actor, now=now)
 
@@ -174,7 +174,7 @@ def restore(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
             holder_id=user.id,
         )
     kinds = [("UserRestored", {"archived_at": [user.archived_at, None]})]
-    return change(tx, user, _activation(True, actor, now), kinds, actor=actor, now=now)
+    return change(tx, user, _restored(user, now), kinds, actor=actor, now=now)
 
 
 def set_role(tx: Tx, user: User, role: Role, *, actor: Actor, now: datetime) -> User:
@@ -210,7 +210,7 @@ def delete(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     values: dict[str, Any] = {"deleted_at": at}
     kinds = []
     if user.active:
-        values |= _activation(False, actor, now)
+        values |= _archived(actor, now)
         kinds.append(("UserArchived", {"archived_at": [None, values["archived_at"]]}))
     if user.privileged:
         kinds.append(("UserDeleted", {"deleted_at": [None, at]}))
@@ -263,6 +263,7 @@ def change(
         field_values.note_hire_date(tx, after, after.hire_date, actor=actor, now=now)
     if user.active and not after.active:
         sign_in.end_all(tx, user.company_id, user.id, now=now)
+        outbox.cancel_all(tx, user.company_id, user.id, reason="The person was archived.", now=now)
         _watch_last_admin(tx, after, now)
     if after.email != user.email or after.user_name != user.user_name:
         addresses.settle_change(tx, user, after, actor=actor, now=now)
@@ -274,10 +275,14 @@ def change(
 _OF_USER = frozenset(User.__struct_fields__)
 
 
-def _activation(active: bool, actor: Actor, now: datetime) -> dict[str, Any]:
-    if active:
-        return {"archived_at": None, "archived_by": None}
+def _archived(actor: Actor, now: datetime) -> dict[str, Any]:
     return {"archived_at": clock.text(now), "archived_by": str(actor)}
+
+
+def _restored(user: User, now: datetime) -> dict[str, Any]:
+    """Back, with the time away: what fell due in it is listed as returned and no mail tells of it."""
+    away = {"away_from": user.archived_at, "away_until": clock.text(now)}
+    return {"archived_at": None, "archived_by": None, **away}
 
 
 def _freed(user: User) -> dict[str, Any]:
