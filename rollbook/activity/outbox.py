@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
@@ -51,6 +51,26 @@ _KNOWN = select(outbox_items.c.mail_id).where(
     outbox_items.c.round == bindparam("nth"),
     outbox_items.c.kind == bindparam("of"),
 )
+_OF_ASSIGNMENT = (
+    outbox_items.c.company_id == bindparam("company"),
+    outbox_items.c.user_id == bindparam("user"),
+    outbox_items.c.assignment_id == bindparam("assignment"),
+)
+_WAITING_ABOUT = (
+    select(outbox.c.id)
+    .where(
+        _OF_COMPANY, outbox.c.state == "queued", outbox.c.id.in_(select(outbox_items.c.mail_id).where(*_OF_ASSIGNMENT))
+    )
+    .order_by(outbox.c.id)
+    .with_for_update()
+)
+_OTHERS = select(func.count()).where(
+    outbox_items.c.company_id == bindparam("company"),
+    outbox_items.c.mail_id == bindparam("mail"),
+    outbox_items.c.assignment_id != bindparam("assignment"),
+)
+_CANCEL = update(outbox).where(_OF_COMPANY, outbox.c.id == bindparam("mail"))
+_DROP_ITEM = delete(outbox_items).where(*_OF_ASSIGNMENT, outbox_items.c.mail_id == bindparam("mail"))
 _CANCEL_USER = update(outbox).where(_OF_COMPANY, outbox.c.user_id == bindparam("user"), outbox.c.state == "queued")
 
 
@@ -93,6 +113,18 @@ def cancel_all(tx: Tx, company_id: str, user_id: str, *, reason: str, now: datet
     """Cancels what waits for a person; what is being sent is out of our hands."""
     values = {"state": "cancelled", "reason": reason, "at": clock.text(now)}
     tx.run(_CANCEL_USER, {"company": company_id, "user": user_id, **values})
+
+
+def cancel_assignment(tx: Tx, company_id: str, user_id: str, assignment_id: str, *, reason: str, now: datetime) -> None:
+    """Takes an assignment that is done or withdrawn out of what waits; a mail about nothing else is cancelled."""
+    about = {"company": company_id, "user": user_id, "assignment": assignment_id}
+    for (mail_id,) in tx.all(_WAITING_ABOUT, about):
+        row = tx.one(_OTHERS, {"company": company_id, "mail": mail_id, "assignment": assignment_id})
+        if row is not None and row[0]:
+            tx.run(_DROP_ITEM, {**about, "mail": mail_id})
+        else:
+            values = {"state": "cancelled", "reason": reason, "at": clock.text(now)}
+            tx.run(_CANCEL, {"company": company_id, "mail": mail_id, **values})
 
 
 def _is_known(tx: Tx, company_id: str, user_id: str, item: Item) -> bool:

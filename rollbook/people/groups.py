@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -35,6 +35,7 @@ class Group:
     kind: Kind
     archived_at: str | None
     created_at: str
+    followed: bool = False
 
 
 _COLUMNS = (
@@ -44,6 +45,7 @@ _COLUMNS = (
     table.c.kind,
     table.c.archived_at,
     table.c.created_at,
+    table.c.followed,
 )
 _OF_COMPANY = table.c.company_id == bindparam("company")
 _ONE = select(*_COLUMNS).where(_OF_COMPANY, table.c.id == bindparam("group"))
@@ -138,6 +140,14 @@ def restore(tx: Tx, group: Group, *, actor: Actor, now: datetime) -> Group:
     return get(tx, group.company_id, group.id)
 
 
+def set_followed(tx: Tx, group: Group, followed: bool, *, now: datetime) -> Group:
+    """Says whether something is assigned to whoever joins. Idempotent."""
+    if followed == group.followed:
+        return group
+    tx.run(_UPDATE, {"company": group.company_id, "group": group.id, "followed": int(followed)})
+    return replace(group, followed=followed)
+
+
 def refuse_archived(group: Group) -> None:
     """Raises Conflict where the group was archived: whom it holds stays as it was."""
     if group.archived_at:
@@ -170,4 +180,5 @@ def _checked(name: str) -> str:
 
 
 def _group(row: Row) -> Group:
-    return Group(*row)
+    group = Group(*row)
+    return replace(group, followed=bool(group.followed))
