@@ -1,4 +1,4 @@
-"""`/` and `/sign-out`: the way in, a person's own page, the way out."""
+"""`/` and `/sign-out`: the way in, on to the page that a person works with, and the way out."""
 
 from __future__ import annotations
 
@@ -6,26 +6,17 @@ from starlette.responses import Response
 
 from rollbook.console import rendering
 from rollbook.console.visit import COOKIE, SignedOut, Visit, who_asks
-from rollbook.database import Tx
-from rollbook.people import authorization, companies, sign_in, users
-from rollbook.people.companies import Company
-from rollbook.people.record import User
-from rollbook.people.sign_in import SignedIn
+from rollbook.people import authorization, sign_in
 
 
 async def show(visit: Visit) -> Response:
-    """Signed out: how to get in. An administrator goes on to provisioning, everybody else sees their own page."""
-
-    def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Company, User]:
-        return who, companies.by_id(tx, who.company_id), users.get(tx, who.company_id, who.user_id)
-
+    """Signed out: how to get in. An administrator goes on to provisioning, everybody else to their assignments."""
     try:
-        who, company, user = await visit.read(look)
+        who = await visit.read(lambda _, who: who)
     except SignedOut:
         return rendering.page("signed_out.html")
-    if authorization.carries(who_asks(who), "see_provisioning"):
-        return rendering.redirect("/provisioning")
-    return visit.page("home.html", who, company=company, user=user)
+    works_with = "/provisioning" if authorization.carries(who_asks(who), "see_provisioning") else "/assignments"
+    return rendering.redirect(works_with)
 
 
 async def sign_out(visit: Visit) -> Response:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from rollbook.console import alarms, home, provisioning, rendering, returners, sign_in
+from rollbook.console import alarms, assignments, home, provisioning, rendering, returners, sign_in
 from rollbook.console.visit import Visit, Work, endpoint
 from rollbook.errors import NotFound
 from rollbook.installation import Installation
@@ -26,6 +26,11 @@ def routes(installation: Installation) -> list[BaseRoute]:
         get("/sign-in/{token}", sign_in.show),
         post("/sign-in/{token}", sign_in.use),
         post("/sign-out", home.sign_out),
+        get("/assignments", assignments.show),
+        get("/assignments/{assignment:uuid}", assignments.read),
+        post("/assignments/{assignment:uuid}/complete", assignments.complete),
+        get("/assignments/{assignment:uuid}/lessons/{lesson:uuid}", assignments.read),
+        post("/assignments/{assignment:uuid}/lessons/{lesson:uuid}/complete", assignments.complete),
         get("/provisioning", provisioning.show),
         get("/provisioning/alarms/{alarm:uuid}/{action}", alarms.ask),
         post("/provisioning/alarms/{alarm:uuid}/{action}", alarms.settle),

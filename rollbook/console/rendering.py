@@ -56,6 +56,7 @@ _environment = Environment(
 )
 _environment.globals["static"] = lambda name: f"/static/{_STATIC[name].address}"
 _environment.filters |= {"at": words.at, "on": words.on, "age": words.age, "shorten": words.shorten}
+_environment.filters |= {"due": words.due, "day": words.day_of}
 _environment.globals["count"] = words.count
 
 

@@ -83,9 +83,13 @@ class Visit:
         return Actor("user", who.user_id, self.id)
 
     def page(self, template: str, who: SignedIn, *, status: int = 200, **context: Any) -> Response:
-        """A page for somebody signed in: their name, and the token of their forms."""
+        """A page for somebody signed in: their name, where else they may go, and the token of their forms."""
         token = forms.token_for(self.pepper, who.session_id)
-        return rendering.page(template, status=status, who=who, form_token=token, now=self.now, **context)
+        ways = {"/assignments": "My assignments"}
+        if authorization.carries(who_asks(who), "see_provisioning"):
+            ways = {"/provisioning": "Provisioning", **ways}
+        context |= {"who": who, "form_token": token, "now": self.now, "ways": ways, "path": self.request.url.path}
+        return rendering.page(template, status=status, **context)
 
     def _admit(self, tx: Tx, permission: Permission | None) -> SignedIn:
         text = self.request.cookies.get(COOKIE, "")

@@ -1,8 +1,8 @@
-"""How the console says instants (in UTC), ages and long values. The log has its own words in log_lines.py."""
+"""How the console says instants (in UTC), days, ages and long values. The log has its own words in log_lines.py."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from rollbook import clock
 
@@ -36,6 +36,22 @@ def age(stamp: str, now: datetime) -> str:
             return f"{words} ago" if seconds > 0 else f"in {words}"
         amount /= most
     return f"on {on(stamp)}"
+
+
+def due(day: str, today: date) -> str:
+    """When something is due, as its learner reads it: `due today`, `due in 3 days`, `5 days late`."""
+    days = (date.fromisoformat(day) - today).days
+    if days < 0:
+        return f"{count(-days, 'day')} late"
+    if days < 2:
+        return "due tomorrow" if days else "due today"
+    return f"due in {days} days" if days < 15 else f"due on {day_of(day)}"
+
+
+def day_of(day: str) -> str:
+    """`24 Nov 2026`, of a day written YYYY-MM-DD."""
+    moment = date.fromisoformat(day)
+    return f"{moment.day} {moment:%b %Y}"
 
 
 def shorten(text: str, most: int = SHORT) -> str:

@@ -85,8 +85,7 @@ class Desk:
 
     def token(self) -> str:
         """The token of this session's forms."""
-        forms = self.open("/provisioning").forms or self.open("/").forms
-        return forms[0].fields["form_token"]
+        return self.open("/assignments").forms[0].fields["form_token"]
 
 
 def person(house: House, company_id: str, profile: Profile, role: Role = "learner") -> User:

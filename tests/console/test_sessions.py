@@ -37,9 +37,11 @@ def test_an_administrator_goes_straight_to_provisioning(ada: Desk) -> None:
 @pytest.mark.parametrize("role", ["learner", "creator", "manager"])
 def test_everybody_else_sees_their_own_page_alone(role: str, acme: Tenant, sit: Callable[..., Desk]) -> None:
     desk = sit(acme, LEO, role)
-    page = desk.open("/")
+    answer = desk.http.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/assignments")
+    page = desk.open("/assignments")
     assert page.status == 200
-    for words in ("Leo Linden", acme.company.name, f"Role {role}", "Nothing is assigned to you yet"):
+    for words in ("Leo Linden", acme.company.name, role, "Nothing is assigned to you yet"):
         assert words in page.text
     refused = desk.open("/provisioning")
     assert refused.status == 403
