@@ -10,16 +10,14 @@ from playwright.sync_api import Browser
 
 from rollbook import clock
 from rollbook.database import Tx
-from rollbook.learning import assignments, content, lessons, paths
-from rollbook.learning.assignments import Assignment
-from rollbook.learning.content import Content
+from rollbook.learning import assignments, content
 from rollbook.people import users
 from tests.cast import ADA, LEO, MONA
 from tests.conftest import House, Tenant
 from tests.console.desk import OPERATOR, Desk, link_of, person
+from tests.console.learning import assigned, published_path
+from tests.console.learning import published_lesson as lesson
 from tests.servers import ThreadServer
-
-BODY = "Wear your **glasses**.\n\n- Red button\n- Exit\n\n<script>alert(1)</script> [bad](javascript:alert(2))"
 
 Sit = Callable[..., Desk]
 
@@ -27,33 +25,6 @@ Sit = Callable[..., Desk]
 @pytest.fixture
 def leo(acme: Tenant, sit: Sit) -> Desk:
     return sit(acme, LEO)
-
-
-def lesson(house: House, tenant: Tenant, title: str = "Safe at the bench", body: str = BODY) -> Content:
-    return house.write(
-        lambda tx: lessons.create(
-            tx, tenant.id, title, body, description="Ten minutes.", publish=True, actor=OPERATOR, now=clock.now()
-        )
-    )
-
-
-def path(house: House, tenant: Tenant, parts: list[Content], *, enforced: bool = True) -> Content:
-    return house.write(
-        lambda tx: paths.create(
-            tx, tenant.id, "First week", parts, enforced_order=enforced, publish=True, actor=OPERATOR, now=clock.now()
-        )
-    )
-
-
-def assigned(house: House, desk: Desk, what: Content, *, days: int | None = None) -> Assignment:
-    due = (clock.now() + timedelta(days=days)).date().isoformat() if days is not None else None
-
-    def work(tx: Tx) -> Assignment:
-        user = users.get(tx, desk.user.company_id, desk.user.id, lock=True)
-        act = clock.new_id()
-        return assignments.assign(tx, user, what, act_id=act, due_on=due, actor=OPERATOR, now=clock.now())
-
-    return house.write(work)
 
 
 def test_whoever_has_nothing_to_do_is_told_so(leo: Desk) -> None:
@@ -93,7 +64,7 @@ def test_pressing_twice_completes_once(house: House, acme: Tenant, leo: Desk) ->
 
 def test_a_path_in_its_order_opens_lesson_by_lesson(house: House, acme: Tenant, leo: Desk) -> None:
     parts = [lesson(house, acme, title) for title in ("Doors", "Tools", "People")]
-    one = assigned(house, leo, path(house, acme, parts))
+    one = assigned(house, leo, published_path(house, acme, parts))
     address = f"/assignments/{one.id}"
     overview = leo.open(address)
     assert "0 of 3 lessons, one after the other" in overview.text
@@ -116,7 +87,7 @@ def test_a_path_in_its_order_opens_lesson_by_lesson(house: House, acme: Tenant, 
 
 def test_a_path_without_an_order_is_done_in_any(house: House, acme: Tenant, leo: Desk) -> None:
     parts = [lesson(house, acme, title) for title in ("Doors", "Tools")]
-    one = assigned(house, leo, path(house, acme, parts, enforced=False))
+    one = assigned(house, leo, published_path(house, acme, parts, enforced=False))
     last = f"/assignments/{one.id}/lessons/{parts[1].id}"
     assert leo.press(f"{last}/complete", on=last).status_code == 303
     assert "1 of 2 lessons" in leo.open("/assignments").text
@@ -202,7 +173,7 @@ def test_on_a_telephone_without_script(browser: Browser, house: House, server: T
     wide = "| a | b |\n|---|---|\n| " + "x" * 200 + " | y |\n\n```\n" + "long " * 60 + "\n```\n" + "w" * 300
     assigned(house, desk, lesson(house, acme, "T" * 120, wide), days=-3)
     parts = [lesson(house, acme, title) for title in ("Doors", "Tools")]
-    assigned(house, desk, path(house, acme, parts), days=5)
+    assigned(house, desk, published_path(house, acme, parts), days=5)
     context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{server.url}/sign-in/{link_of(house, leo)}")

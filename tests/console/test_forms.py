@@ -12,6 +12,7 @@ from rollbook.console import pages
 from tests.cast import LEO, MONA, scim_user
 from tests.conftest import House, Tenant
 from tests.console.desk import Desk, link_of, open_alarms, person
+from tests.console.learning import assigned, published_lesson, published_path
 
 FOREIGN = (
     {"Origin": "https://evil.example"},
@@ -34,25 +35,29 @@ def posts(house: House, acme: Tenant, ada: Desk) -> Callable[[], list[tuple[str,
     assert acme.scim.delete(f"/Users/{old}").status_code == 204
     new = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
     alarm = next(open_alarms(house, acme.id))
+    lesson = published_lesson(house, acme)
+    alone, within = assigned(house, ada, lesson), assigned(house, ada, published_path(house, acme, [lesson]))
 
     def addresses() -> list[tuple[str, str]]:
         link = link_of(house, ada.user)
         link_token = ada.open(f"/sign-in/{link}").forms[0].fields["form_token"]
         filled = {"{alarm:uuid}": alarm.id, "{action}": "confirm", "{old:uuid}": old, "{new:uuid}": new}
+        filled["{lesson:uuid}"] = lesson.id
         found = []
         for route in pages.routes(house.installation):
             if isinstance(route, Route) and "POST" in (route.methods or set()):
-                path = route.path.replace("{token}", link)
+                address = route.path.replace("{token}", link)
+                filled["{assignment:uuid}"] = within.id if "{lesson:uuid}" in address else alone.id
                 for name, value in filled.items():
-                    path = path.replace(name, value)
-                found.append((path, link_token if link in path else ada.token()))
+                    address = address.replace(name, value)
+                found.append((address, link_token if link in address else ada.token()))
         return found
 
     return addresses
 
 
 def test_the_route_table_holds_the_forms_we_know_of(posts: Callable[[], list[tuple[str, str]]]) -> None:
-    assert len(posts()) == 4
+    assert len(posts()) == 6
     assert not [path for path, _ in posts() if "{" in path]
 
 
