@@ -34,6 +34,7 @@ class Task:
     payload: dict[str, Any]
     attempts: int
     generation: int
+    created_at: str  # when it was asked for: at the event that it follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ _OPEN_SINCE = select(func.min(tasks.c.created_at)).where(
     tasks.c.name == bindparam("task"),
 )
 _NEXT = (
-    select(tasks.c.id, tasks.c.name, tasks.c.payload, tasks.c.attempts, tasks.c.generation)
+    select(tasks.c.id, tasks.c.name, tasks.c.payload, tasks.c.attempts, tasks.c.generation, tasks.c.created_at)
     .where(tasks.c.company_id == bindparam("company"), _OPEN, tasks.c.due_at <= bindparam("now"))
     .order_by(tasks.c.due_at, tasks.c.id)
     .limit(1)
@@ -121,7 +122,7 @@ def claim(tx: Tx, company_id: str, *, now: datetime) -> Task | None:
     row = tx.one(_NEXT, {"company": company_id, "now": clock.text(now)})
     if row is None:
         return None
-    task_id, name, payload, attempts, generation = row
+    task_id, name, payload, attempts, generation, created_at = row
     until = clock.later(now, seconds=LEASE_SECONDS)
     values = {
         "state": "running",
@@ -134,7 +135,7 @@ def claim(tx: Tx, company_id: str, *, now: datetime) -> Task | None:
     }
     if not _report(tx, company_id, task_id, generation, values):
         return None
-    return Task(company_id, task_id, name, msgspec.json.decode(payload), attempts + 1, generation + 1)
+    return Task(company_id, task_id, name, msgspec.json.decode(payload), attempts + 1, generation + 1, created_at)
 
 
 def extend(tx: Tx, task: Task, *, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """What each task does. Every task is safe to run twice, and each of its writes is small (design: 500 rows, 50 ms).
 
-Which event asks for which is in activity/reactions.py, which hour in schedule.py.
+Which event asks for which is in activity/reactions.py, which hour in schedule.py. Those of learning: assigning.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
 from rollbook.database import Database
+from rollbook.jobs import assigning
 from rollbook.people import alarms, mass_archive
 
 log = structlog.get_logger()
@@ -71,4 +72,9 @@ TASKS: dict[str, Work] = {
     "watch_archives": watch_archives,
     "restore_archived": restore_archived,
     "prune": prune,
+    "assign_group": assigning.assign_group,
+    "withdraw_group": assigning.withdraw_group,
+    "greet_member": assigning.greet_member,
+    "after_completion": assigning.after_completion,
+    "inherit_assignments": assigning.inherit_assignments,
 }

@@ -48,6 +48,7 @@ __all__ = [
     "assign_many",
     "find",
     "get",
+    "hand_over",
     "history",
     "of_user",
     "returned",
@@ -194,6 +195,15 @@ def withdraw(tx: Tx, assignment: Assignment, *, actor: Actor, now: datetime) -> 
     tell(tx, withdrawn, content, "AssignmentWithdrawn", changes, actor=actor, now=now)
     drop_mail(tx, withdrawn, "The assignment was withdrawn.", now=now)
     return withdrawn
+
+
+def hand_over(tx: Tx, assignment: Assignment, group_assignment_id: str, *, actor: Actor, now: datetime) -> Assignment:
+    """Says that a person has it by another group's assignment from now on; the assignment was locked."""
+    changes = {"group_assignment_id": [assignment.group_assignment_id, group_assignment_id]}
+    after = write(tx, assignment, {"group_assignment_id": group_assignment_id}, now=now)
+    content = contents.get(tx, assignment.company_id, assignment.content_id)
+    tell(tx, after, content, "AssignmentChanged", changes, actor=actor, now=now)
+    return after
 
 
 def write(tx: Tx, assignment: Assignment, values: dict[str, Any], *, now: datetime) -> Assignment:

@@ -128,10 +128,14 @@ def take_over(tx: Tx, assignment: Assignment, other: Assignment, *, actor: Actor
     """Adds what was done in another assignment of the same path, and completes it where that is all. Both locked."""
     path = contents.get(tx, assignment.company_id, assignment.content_id)
     walk = _Walk(assignment, path, paths.lesson_ids(tx, path.company_id, path.id), _done(tx, assignment))
-    for lesson_id, (at, score) in _done(tx, other).items():
-        if lesson_id not in walk.done:
-            walk.done[lesson_id] = (at, score)
-            _put(tx, assignment, lesson_id, at, score)
+    more = {lesson_id: how for lesson_id, how in _done(tx, other).items() if lesson_id not in walk.done}
+    if not more:
+        return assignment
+    walk.done |= more
+    for lesson_id, (at, score) in more.items():
+        _put(tx, assignment, lesson_id, at, score)
+    changes: dict[str, list[Any]] = {"user_id": [other.user_id, assignment.user_id], "lesson_id": [None, list(more)]}
+    assignments.tell(tx, assignment, path, "AssignmentInherited", changes, actor=actor, now=now)
     if walk.first_open() is None:
         return _finish(tx, assignment, path, _mean(walk), followed=False, actor=actor, now=now)
     return assignment

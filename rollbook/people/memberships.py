@@ -103,6 +103,7 @@ _SIZES = (
     .where(group_members.c.company_id == bindparam("company"))
     .group_by(group_members.c.group_id)
 )
+_SIZE = select(func.count()).select_from(_listed(group_members, group_members.c.joined_at).order_by(None).subquery())
 _ALL_ACTIVE = select(func.count()).select_from(active_users).where(_ACTIVE_OF_COMPANY)
 
 
@@ -216,6 +217,19 @@ def sizes(tx: Tx, company_id: str, of: Sequence[Group]) -> dict[str, int]:
     counted: dict[str, int] = dict(tx.all(_SIZES, {"company": company_id}))
     (everybody,) = tx.one(_ALL_ACTIVE, {"company": company_id}) or (0,)
     return {group.id: everybody if group.kind == "everyone" else counted.get(group.id, 0) for group in of}
+
+
+def size(tx: Tx, group: Group) -> int:
+    """How many active members one group has."""
+    values = {"company": group.company_id}
+    statement = _ALL_ACTIVE if group.kind == "everyone" else _SIZE
+    (count,) = tx.one(statement, values if group.kind == "everyone" else {**values, "group": group.id}) or (0,)
+    return int(count)
+
+
+def holds(tx: Tx, group: Group, user: User) -> bool:
+    """Whether a person, archived or not, is in a group; in everyone is whoever is active."""
+    return user.active if group.kind == "everyone" else group.id in groups_of(tx, user)
 
 
 def groups_of(tx: Tx, user: User) -> dict[str, str]:

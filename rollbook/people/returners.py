@@ -56,7 +56,7 @@ def search(tx: Tx, company_id: str, *, limit: int = 100) -> list[Returner]:
 def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
     """Says that both records are one person: the new one goes on, with the old one's history, groups and fields.
 
-    Idempotent.
+    The event tells the learning side, whose task brings the assignments over. Idempotent.
     The role of the new record stays: it is raised by a person who means to. Raises Conflict where the old record is
     in use, or belongs to another one already.
     """
@@ -74,7 +74,8 @@ def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
         old = users.delete(tx, old, actor=actor, now=now)
     kinds = [("UserJoined", {"joined_into": [None, new.id]})]
     users.change(tx, old, {"joined_into": new.id}, kinds, actor=actor, now=now)
-    events.record(tx, new.company_id, "UserJoined", new.id, {"joined_from": [None, old.id]}, actor=actor, now=now)
+    changes, about = {"joined_from": [None, old.id]}, {"joined_from": old.id}
+    events.record(tx, new.company_id, "UserJoined", new.id, changes, about=about, actor=actor, now=now)
     memberships.inherit(tx, old, new, actor=actor, now=now)
     field_values.inherit(tx, old, new, actor=actor, now=now)
     return new

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("due_days", sa.Integer(), nullable=True),
         sa.Column("notify", sa.Integer(), nullable=False),
         sa.Column("newcomers", sa.Integer(), nullable=False),
+        sa.Column("reassign", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("cursor", sa.Text(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),

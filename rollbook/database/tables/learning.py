@@ -149,6 +149,7 @@ group_assignments = company_table(
     Column("due_days", Integer),  # after a newcomer joined, in place of the day
     Column("notify", Integer, nullable=False),
     Column("newcomers", Integer, nullable=False),  # 1: whoever joins later receives it too
+    Column("reassign", Integer, nullable=False),  # 1: whoever has completed it does it again
     Column("state", Text, nullable=False),
     Column("cursor", Text, nullable=False),  # the id of the last member served
     Column("total", Integer, nullable=False),
