@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from rollbook.cli import checks, company, field, group, key, links, server, user
+from rollbook.cli import assignments, checks, company, field, group, key, lesson, links, path, server, trigger, user
 from rollbook.database import Collision
 from rollbook.errors import RollbookError
 
@@ -23,6 +23,10 @@ app.add_typer(key.app, name="key")
 app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
 app.add_typer(field.app, name="field")
+app.add_typer(lesson.app, name="lesson")
+app.add_typer(path.app, name="path")
+assignments.add_to(app)
+app.add_typer(trigger.app, name="trigger")
 server.add_to(app)
 links.add_to(app)
 checks.add_to(app)

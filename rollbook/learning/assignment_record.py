@@ -7,12 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, false, func, select
 
 from rollbook.database import Tx
 from rollbook.database.tables import active_users, assignment_rounds
 from rollbook.database.tables import assignments as table
 from rollbook.errors import NotFound
+from rollbook.learning.content import Content
 from rollbook.people.record import User
 
 State = Literal["incomplete", "completed", "withdrawn"]
@@ -65,22 +66,26 @@ OF_USER = (table.c.company_id == bindparam("company"), table.c.user_id == bindpa
 
 _ONE = SELECT.where(table.c.company_id == bindparam("company"), table.c.id == bindparam("assignment"))
 _ONE_LOCKED = _ONE.with_for_update()
-_OF_CONTENT_LOCKED = SELECT.where(*OF_USER, table.c.content_id == bindparam("content")).with_for_update()
+_OF_CONTENT = SELECT.where(*OF_USER, table.c.content_id == bindparam("content"))
+_OF_CONTENT_LOCKED = _OF_CONTENT.with_for_update()
 _ALL = SELECT.where(*OF_USER).order_by(table.c.id)
-# What fell due while its person was away: overdue by the day they came back, and no news to anybody.
+# What fell due while its person was away: overdue by the day they came back, and no news to anybody. Joined with them.
+RETURNED = func.coalesce(
+    and_(
+        table.c.state == "incomplete",
+        table.c.opened_at < active_users.c.away_until,
+        table.c.due_on + "T24" > active_users.c.away_from,
+        table.c.due_on + "T24" <= active_users.c.away_until,
+    ),
+    false(),
+)
 _RETURNED = (
     SELECT.join_from(
         table,
         active_users,
         (active_users.c.company_id == table.c.company_id) & (active_users.c.id == table.c.user_id),
     )
-    .where(
-        *OF_USER,
-        table.c.state == "incomplete",
-        table.c.opened_at < active_users.c.away_until,
-        table.c.due_on + "T24" > active_users.c.away_from,
-        table.c.due_on + "T24" <= active_users.c.away_until,
-    )
+    .where(*OF_USER, RETURNED)
     .order_by(table.c.id)
 )
 _HISTORY = (
@@ -111,6 +116,14 @@ def find_locked(tx: Tx, user: User, content_id: str) -> Assignment | None:
     """What a person was assigned of a content, in whatever state, locked."""
     row = tx.one(_OF_CONTENT_LOCKED, {"company": user.company_id, "user": user.id, "content": content_id})
     return Assignment(*row) if row else None
+
+
+def of_pair(tx: Tx, user: User, content: Content) -> Assignment:
+    """What a person was assigned of a content, in whatever state; raises NotFound where nothing ever was."""
+    row = tx.one(_OF_CONTENT, {"company": user.company_id, "user": user.id, "content": content.id})
+    if row is None:
+        raise NotFound(f"{content.title} is not assigned to {user.display_name}.")
+    return Assignment(*row)
 
 
 def of_user(tx: Tx, user: User) -> list[Assignment]:

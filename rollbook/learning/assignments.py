@@ -7,8 +7,9 @@ An archived person's assignments stay as they are, and no list of learning shows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from sqlalchemy import bindparam, insert, update
@@ -31,6 +32,7 @@ from rollbook.learning.assignment_record import (
     find_locked,
     get,
     history,
+    of_pair,
     of_user,
     returned,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "get",
     "hand_over",
     "history",
+    "of_pair",
     "of_user",
     "returned",
     "set_due",
@@ -75,6 +78,7 @@ class Wanted:
 
 
 _ROW = Insertion(table, "company_id", "id", *(name for name in table.c.keys() if name not in ("company_id", "id")))  # noqa: SIM118
+_values = attrgetter(*_ROW.columns)
 _UPDATE = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("assignment"))
 _KEEP_ROUND = insert(assignment_rounds)
 
@@ -256,8 +260,7 @@ def _made(tx: Tx, user: User, wanted: Wanted, *, actor: Actor, now: datetime) ->
         trigger_id=wanted.trigger_id,
         updated_at=at,
     )
-    row = asdict(made)
-    tx.insert(_ROW, tuple(row[name] for name in _ROW.columns))
+    tx.insert(_ROW, _values(made))
     tell(tx, made, wanted.content, "AssignmentMade", _day(None, made.due_on), actor=actor, now=now)
     return made
 
