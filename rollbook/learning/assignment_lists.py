@@ -63,8 +63,8 @@ def search(
     after: str = "",
     limit: int = 1000,
 ) -> list[Line]:
-    """Assignments in the order of ids, after the id `after`: of a person, of a content, or overdue on a day; those that were
-    withdrawn instead of the others, or those of archived content.
+    """Assignments in the order of ids, after the id `after`: of a person, of a content, or overdue on a day. Those that
+    were withdrawn, or are of archived content, come where they are asked for, and then alone.
     """
     conditions = [
         table.c.company_id == company_id,

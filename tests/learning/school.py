@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from rollbook import clock
-from rollbook.activity import events
+from rollbook.activity import events, queue
+from rollbook.activity.queue import Task
 from rollbook.database import tables
+from rollbook.jobs.tasks import TASKS
 from rollbook.learning import assignments, completion, content, lessons, paths
 from rollbook.learning.assignments import Assignment
 from rollbook.learning.content import Content
@@ -97,6 +100,26 @@ class School:
 
     def tasks(self, name: str) -> list[dict[str, Any]]:
         return [task for task in self.rows(tables.tasks) if task["name"] == name]
+
+    def claim(self, name: str) -> Task:
+        """Claims tasks until the wanted one comes; the others are done."""
+        while True:
+            task = self.house.write(lambda tx: queue.claim(tx, self.id, now=clock.now()))
+            assert task is not None, f"no {name} waits"
+            if task.name == name:
+                return task
+            self.house.write(lambda tx, task=task: queue.finish(tx, task, now=clock.now()))  # type: ignore[misc]
+
+    def run_due(self, name: str) -> None:
+        """What the worker does with the next task of a name."""
+        task = self.claim(name)
+        database = self.house.installation.database
+
+        async def work() -> None:
+            await TASKS[name](database, task)
+            await database.write(lambda tx: queue.finish(tx, task, now=clock.now()))
+
+        asyncio.run(work())
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
         """A company's rows in the order of their key."""
