@@ -1,4 +1,4 @@
-"""A group is assigned something: in steps that may end anywhere, to whoever joins later, and taken back the same way."""
+"""A group is assigned something, in steps that may end anywhere; whoever joins later receives it; it is taken back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from rollbook import clock
 from rollbook.activity import queue
-from rollbook.activity.queue import Task
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.jobs.tasks import TASKS
 from rollbook.learning import assignments, content, due, group_assignments, newcomers, triggers
