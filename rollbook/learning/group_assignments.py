@@ -6,16 +6,17 @@ whoever comes next. Archived people are passed over.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+import time
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
 from rollbook import clock
 from rollbook.activity import events, queue
 from rollbook.activity.events import Actor
-from rollbook.database import Row, Tx
+from rollbook.database import Tx
 from rollbook.database.tables import assignments as rows_
 from rollbook.database.tables import group_assignments as table
 from rollbook.database.tables import users as people
@@ -24,56 +25,42 @@ from rollbook.learning import assignments, due, following
 from rollbook.learning import content as contents
 from rollbook.learning.assignments import Wanted
 from rollbook.learning.content import Content
+from rollbook.learning.group_assignment_record import (
+    GroupAssignment,
+    find,
+    get,
+    of_company,
+    of_content,
+    of_group,
+    of_pair,
+)
 from rollbook.people import groups, memberships, record, users
 from rollbook.people.groups import Group
 
-STEP = 50  # people served in one write: provisioning waits for a write no longer than 50 ms
+__all__ = [
+    "LOOKED_AT",
+    "SECONDS",
+    "STEP",
+    "GroupAssignment",
+    "create",
+    "find",
+    "get",
+    "of_company",
+    "of_content",
+    "of_group",
+    "of_pair",
+    "step",
+    "withdraw",
+    "withdraw_step",
+]
+
+# A write serves so many people, or as many as it can in this time: provisioning waits for it no longer than 50 ms.
+STEP = 50
+SECONDS = 0.025
 LOOKED_AT = 500  # assignments looked at in one write while an act is taken back
 
-State = Literal["assigning", "open", "withdrawing", "withdrawn"]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupAssignment:
-    """What a group was assigned, and how far that is: `done` of `total` people, while the state ends in -ing.
-
-    Members are due on `due_on`, newcomers `due_days` after they join where that is given; without `due_on` members are
-    due so many days after the act.
-    """
-
-    id: str
-    company_id: str
-    group_id: str
-    content_id: str
-    due_on: str | None
-    due_days: int | None
-    notify: bool
-    newcomers: bool
-    reassign: bool
-    state: State
-    cursor: str
-    total: int
-    done: int
-    assigned_by: str
-    created_at: str
-    ended_at: str | None
-
-    @property
-    def under_way(self) -> bool:
-        return self.state in ("assigning", "withdrawing")
-
-
-_NAMES = tuple(GroupAssignment.__dataclass_fields__)
-_SELECT = select(*(table.c[name] for name in _NAMES))
-_OF_COMPANY = table.c.company_id == bindparam("company")
-_ONE = _SELECT.where(_OF_COMPANY, table.c.id == bindparam("group_assignment"))
-_ONE_LOCKED = _ONE.with_for_update()
-_LIVE = _SELECT.where(_OF_COMPANY, table.c.ended_at.is_(None)).order_by(table.c.id)
-_ALL = _SELECT.where(_OF_COMPANY).order_by(table.c.id)
-_OF_GROUP = _LIVE.where(table.c.group_id == bindparam("group"))
-_OF_CONTENT = _LIVE.where(table.c.content_id == bindparam("content"))
 _INSERT = insert(table)
-_UPDATE = update(table).where(_OF_COMPANY, table.c.id == bindparam("group_assignment"))
+_UPDATE = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("group_assignment"))
 _INCOMPLETE = (
     rows_.c.company_id == bindparam("company"),
     rows_.c.content_id == bindparam("content"),
@@ -164,8 +151,12 @@ def step(
     members = memberships.members(tx, group, after=act.cursor, limit=limit) if possible else []
     due_on = act.due_on or (due.in_days(now, act.due_days) if act.due_days is not None else None)
     wanted = [Wanted(content, due_on, act.notify, group_assignment_id=act.id)]
-    act_id = clock.new_id()
+    act_id, began = clock.new_id(), time.monotonic()
+    served = 0
     for user in _locked(tx, company_id, [member.id for member in members]):
+        if served and time.monotonic() - began > SECONDS:
+            break
+        served += 1
         if user.active:
             assignments.assign_all(
                 tx,
@@ -176,10 +167,10 @@ def step(
                 actor=actor,
                 now=now,
             )
-    values: dict[str, Any] = {"done": act.done + len(members)}
-    if members:
-        values["cursor"] = members[-1].id
-    if len(members) == limit:
+    values: dict[str, Any] = {"done": act.done + served}
+    if served:
+        values["cursor"] = members[served - 1].id
+    if served < len(members) or len(members) == limit:
         return _write(tx, act, values)
     act = _write(tx, act, {**values, "total": values["done"], "state": "open"})
     _tell(tx, act, content, "GroupAssignmentDone", {"done": [0, act.done]}, actor=actor, now=now)
@@ -220,11 +211,14 @@ def withdraw_step(
     about = {"company": company_id, "content": act.content_id}
     looked_at = tx.all(_NEXT_INCOMPLETE, {**about, "after": act.cursor})
     theirs = [row for row in looked_at if row[2] == act.id]
-    at_once, rest = theirs[:limit], theirs[limit:]
-    others = [one for one in map(_of_row, tx.all(_OF_CONTENT, about)) if one.id != act.id]
+    others = [one for one in of_content(tx, company_id, act.content_id) if one.id != act.id]
     other_groups = {one.id: groups.get(tx, company_id, one.group_id) for one in others}
-    done = act.done
-    for user_id, assignment_id, _ in at_once:
+    done, began = act.done, time.monotonic()
+    served = 0
+    for user_id, assignment_id, _ in theirs[:limit]:
+        if served and time.monotonic() - began > SECONDS:
+            break
+        served += 1
         assignment = assignments.get(tx, company_id, assignment_id, lock=True)
         if assignment.state != "incomplete" or assignment.group_assignment_id != act.id:
             continue
@@ -235,44 +229,14 @@ def withdraw_step(
             done += 1
         else:
             assignments.hand_over(tx, assignment, keeper.id, actor=actor, now=now)
-    if looked_at and (rest or len(looked_at) == LOOKED_AT):
-        return _write(tx, act, {"done": done, "cursor": at_once[-1][0] if rest else looked_at[-1][0]})
+    if served < len(theirs):
+        return _write(tx, act, {"done": done, "cursor": theirs[served - 1][0]})
+    if len(looked_at) == LOOKED_AT:
+        return _write(tx, act, {"done": done, "cursor": looked_at[-1][0]})
     act = _write(tx, act, {"done": done, "total": done, "state": "withdrawn"})
     content = contents.get(tx, company_id, act.content_id)
     _tell(tx, act, content, "GroupAssignmentDone", {"done": [0, act.done]}, actor=actor, now=now)
     return act
-
-
-def find(tx: Tx, company_id: str, group_assignment_id: str, *, lock: bool = False) -> GroupAssignment | None:
-    """The group's assignment with this id, ended or not."""
-    row = tx.one(_ONE_LOCKED if lock else _ONE, {"company": company_id, "group_assignment": group_assignment_id})
-    return _of_row(row) if row else None
-
-
-def get(tx: Tx, company_id: str, group_assignment_id: str, *, lock: bool = False) -> GroupAssignment:
-    """As `find`; raises NotFound."""
-    act = find(tx, company_id, group_assignment_id, lock=lock)
-    if act is None:
-        raise NotFound(f"There is no assignment {group_assignment_id!r} of a group in this company.")
-    return act
-
-
-def of_company(tx: Tx, company_id: str, *, ended: bool = False) -> list[GroupAssignment]:
-    """What the groups of a company are assigned, oldest first; with `ended` what they were assigned as well."""
-    return [_of_row(row) for row in tx.all(_ALL if ended else _LIVE, {"company": company_id})]
-
-
-def of_group(tx: Tx, group: Group) -> list[GroupAssignment]:
-    """What a group is assigned, oldest first."""
-    return [_of_row(row) for row in tx.all(_OF_GROUP, {"company": group.company_id, "group": group.id})]
-
-
-def of_pair(tx: Tx, group: Group, content: Content) -> GroupAssignment:
-    """The open assignment of a content to a group; raises NotFound."""
-    for act in of_group(tx, group):
-        if act.content_id == content.id:
-            return act
-    raise NotFound(f"{content.title} is not assigned to the group {group.name}.")
 
 
 def _locked(tx: Tx, company_id: str, user_ids: list[str]) -> list[record.User]:
@@ -304,8 +268,3 @@ def _tell(
     """On the group's timeline."""
     named = {"content": [None, content.title], "content_id": [None, content.id]}
     events.record(tx, act.company_id, kind, act.group_id, {**named, **changes}, actor=actor, now=now)
-
-
-def _of_row(row: Row) -> GroupAssignment:
-    act = GroupAssignment(*row)
-    return replace(act, notify=bool(act.notify), newcomers=bool(act.newcomers), reassign=bool(act.reassign))

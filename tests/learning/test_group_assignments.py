@@ -23,6 +23,12 @@ from tests.conftest import OPERATOR
 from tests.learning.school import School
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step serves as many as it is told to, however slow the machine is."""
+    monkeypatch.setattr(group_assignments, "SECONDS", 60.0)
+
+
 def give(school: School, group: Group, what: Content, **how: Any) -> GroupAssignment:
     return school.do(group_assignments.create, group, what, **how)
 
@@ -72,6 +78,23 @@ def test_a_group_s_members_are_assigned_in_steps_and_told_once(school: School) -
     assert len(school.items()) == 7
     assert school.kinds(bakers) == ["GroupAssignmentMade", "GroupAssignmentDone"]
     assert [task["name"] for task in school.tasks("assign_group")] == ["assign_group"]
+
+
+def test_a_step_that_takes_too_long_ends_early_and_loses_nobody(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_assignments, "SECONDS", 0.0)
+    people, lesson = school.hire_many(4), school.lesson()
+    act = give(school, school.group(*people), lesson)
+    act = school.do(group_assignments.step, school.id, act.id)
+    assert (act.state, act.done) == ("assigning", 1)
+    act = walk(school, act)
+    assert (act.state, act.done) == ("open", 4)
+    act = school.do(group_assignments.withdraw, act)
+    assert school.do(group_assignments.withdraw_step, school.id, act.id).done == 1
+    act = walk(school, act)
+    assert (act.state, act.done) == ("withdrawn", 4)
+    assert [school.kinds(user) for user in people] == [["AssignmentMade", "AssignmentWithdrawn"]] * 4
 
 
 def test_asked_for_again_it_is_there_and_other_terms_go_through_the_members_once_more(school: School) -> None:
