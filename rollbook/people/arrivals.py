@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import bindparam
@@ -16,6 +16,7 @@ from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
 from rollbook.people import identity_links, profiles, record, users
+from rollbook.people.attribute_mapping import HIRE_DATE, ROLLBOOK_USER
 from rollbook.people.credentials import LookUp
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
@@ -93,15 +94,24 @@ def arrive(
         if not _may_return(candidate, profile):
             raise _not_the_returner(candidate, profile)
         outcome = "refreshed" if active is False else "restored"
-    # Some mappings leave the external id out, and most clients do not know the hire date: what is recorded stays.
+    # Some mappings leave the external id out, and most clients do not know our extension: what is recorded stays.
     profile = msgspec.structs.replace(
         profile,
         external_id=profile.external_id or before.external_id,
         hire_date=profile.hire_date or before.hire_date,
+        kept=_kept(profile, before),
     )
     linked = identity_links.link(tx, before, external_id=profile.external_id, by_client=True, actor=actor, now=now)
     user = users.update(tx, linked, profile, active=active is not False, actor=actor, now=now)
     return Arrival(user, outcome)
+
+
+def _kept(profile: Profile, before: User) -> dict[str, Any]:
+    ours = before.kept_attributes.get(ROLLBOOK_USER, {})
+    if profile.hire_date is not None:
+        ours.pop(HIRE_DATE, None)
+    ours |= profile.kept.get(ROLLBOOK_USER, {})
+    return profile.kept | {ROLLBOOK_USER: ours} if ours else profile.kept
 
 
 def _names(profile: Profile) -> dict[str, str | None]:

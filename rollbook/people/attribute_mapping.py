@@ -11,6 +11,7 @@ from dataclasses import dataclass
 CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 ROLLBOOK_USER = "urn:ietf:params:scim:schemas:extension:rollbook:2.0:User"
+HIRE_DATE = "hireDate"  # beside it in our extension stand the company's own fields (fields.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ ROWS = (
         "Mona Marigold",
     ),
     Row(
-        (ROLLBOOK_USER, "hireDate"),
+        (ROLLBOOK_USER, HIRE_DATE),
         "hire_date",
         "Hire date",
         "the profile's hire date",

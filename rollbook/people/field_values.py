@@ -1,20 +1,28 @@
-"""What people have in the company's fields, by whom and when it was written. The fields are fields.py's."""
+"""What people have in the company's fields, by whom and when it was written. The fields are fields.py's.
+
+What provisioning clients sent stands in the user's kept attributes as well, exactly as sent, so that it is given back
+without another statement. Where it stands there it says what stands here: whoever writes a value writes both.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+import msgspec
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
 from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
-from rollbook.database.tables import field_values
+from rollbook.database.tables import field_values, users
 from rollbook.errors import Conflict, Forbidden
 from rollbook.people import fields, record
+from rollbook.people.attribute_mapping import ROLLBOOK_USER
 from rollbook.people.fields import OWNER_WORDS, PREFIX, Field
 from rollbook.people.folding import fold
 from rollbook.people.record import User
@@ -47,6 +55,9 @@ _PUT = _PUT.on_conflict_do_update(
 )
 _CLEAR = delete(field_values).where(*_OF_USER, field_values.c.field_id == bindparam("field"))
 _FORGET = delete(field_values).where(*_OF_USER)
+_THE_USER = (users.c.company_id == bindparam("company"), users.c.id == bindparam("user"))
+_KEPT = select(users.c.kept, users.c.version).where(*_THE_USER).with_for_update()
+_KEEP = update(users).where(*_THE_USER)
 
 
 def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Actor, now: datetime) -> bool:
@@ -54,6 +65,7 @@ def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Acto
 
     Raises Forbidden where the field belongs to another source, InvalidValue for what it cannot hold, Conflict for a
     deleted user. The hire date is written by `users.set_field`, which tells this room (`note_hire_date`).
+    What SCIM shows of the user follows, with a version more: read the user again before it is changed further.
     """
     if field.user_column is not None:
         raise Conflict(f"{field.name} is written as {field.user_column}.", field=field.user_column)
@@ -66,7 +78,25 @@ def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Acto
     if value == before:
         return False
     _put(tx, user, field, before, value, actor=actor, now=now)
+    _show(tx, user, field, value, now=now)
     return True
+
+
+def set_sent(tx: Tx, user: User, texts: Mapping[Field, str | None], *, actor: Actor, now: datetime) -> bool:
+    """Writes what a provisioning client sent for fields of the company's own, where the user's record keeps it as sent
+    already. False where all is so already. Raises Forbidden, InvalidValue.
+    """
+    before = values_of(tx, user) if texts else {}
+    changed = False
+    for field, text in texts.items():
+        if not fields.may_write(field, actor):
+            raise _not_yours(field)
+        value = fields.checked(field, text)
+        old = before[field.id].value if field.id in before else None
+        if value != old:
+            _put(tx, user, field, old, value, actor=actor, now=now)
+            changed = True
+    return changed
 
 
 def writable_hire_date(tx: Tx, company_id: str, current: str | None, wanted: str | None, *, actor: Actor) -> str | None:
@@ -122,6 +152,7 @@ def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> Non
     for field in fields.all_of(tx, new.company_id) if before else ():
         if field.user_column is None and field.id in before:
             _put(tx, new, field, None, before[field.id].value, actor=actor, now=now)
+            _show(tx, new, field, before[field.id].value, now=now)
 
 
 def forget(tx: Tx, user: User) -> None:
@@ -142,6 +173,30 @@ def _put(
     _write(tx, user, field, value, actor=actor, now=now)
     changes = {f"{PREFIX}{field.name}": [before, value]}
     events.record(tx, user.company_id, "UserFieldChanged", user.id, changes, actor=actor, now=now)
+
+
+def _show(tx: Tx, user: User, field: Field, value: str | None, *, now: datetime) -> None:
+    """Lets the kept attributes say what the field holds by now: in SCIM's own fields, and where one was its own."""
+    owned = field.owner == "scim"
+    if not owned and field.attribute not in user.own_attributes:
+        return
+    key = {"company": user.company_id, "user": user.id}
+    row = tx.one(_KEPT, key)
+    assert row is not None
+    kept = msgspec.json.decode(row[0])
+    ours = {name: item for name, item in kept.pop(ROLLBOOK_USER, {}).items() if name != field.attribute}
+    if owned and value is not None:
+        ours[field.attribute] = _as_json(field, value)
+    if ours:
+        kept[ROLLBOOK_USER] = ours
+    text = msgspec.json.encode(kept).decode()
+    tx.run(_KEEP, {**key, "kept": text, "version": row[1] + 1, "updated_at": clock.text(now)})
+
+
+def _as_json(field: Field, value: str) -> Any:
+    if field.type != "number":
+        return value
+    return float(value) if "." in value or len(value) > 18 else int(value)
 
 
 def _write(tx: Tx, user: User, field: Field, value: str | None, *, actor: Actor, now: datetime) -> None:

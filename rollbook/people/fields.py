@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, get_args
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from rollbook import clock
 from rollbook.activity import events
@@ -23,6 +23,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Row, Tx
 from rollbook.database.tables import fields as table
 from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.people import attribute_names
 from rollbook.people.folding import fold
 
 Type = Literal["text", "number", "date", "choice"]
@@ -45,7 +46,10 @@ _NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field; `user_column` says where in the user's record the value stands, None for a company's own."""
+    """A field; `user_column` says where in the user's record the value stands, None for a company's own.
+
+    `attribute` is its name in SCIM, for as long as Okta SCIM owns it; the name stays its own also meanwhile.
+    """
 
     id: str
     company_id: str
@@ -54,6 +58,7 @@ class Field:
     choices: tuple[str, ...]
     owner: Owner
     user_column: str | None
+    attribute: str
 
 
 _COLUMNS = (
@@ -64,6 +69,7 @@ _COLUMNS = (
     table.c.choices,
     table.c.owner,
     table.c.user_column,
+    table.c.attribute,
 )
 _OF_COMPANY = table.c.company_id == bindparam("company")
 _ONE = select(*_COLUMNS).where(_OF_COMPANY, table.c.id == bindparam("field"))
@@ -71,6 +77,7 @@ _ONE_LOCKED = _ONE.with_for_update()
 _NAMED = select(*_COLUMNS).where(_OF_COMPANY, table.c.name_key == bindparam("key"))
 _BY_COLUMN = select(*_COLUMNS).where(_OF_COMPANY, table.c.user_column == bindparam("column"))
 _ALL = select(*_COLUMNS).where(_OF_COMPANY).order_by(table.c.name_key)
+_SEEN_BY_SCIM = _ALL.where(or_(table.c.owner == "scim", table.c.user_column.is_not(None)))
 _INSERT = insert(table)
 _UPDATE = update(table).where(_OF_COMPANY, table.c.id == bindparam("field"))
 
@@ -93,7 +100,8 @@ def create(
     _refuse_taken(existing, name, None)
     if len(existing) >= MOST_FIELDS:
         raise Conflict(f"A company has at most {MOST_FIELDS} fields.", field="name")
-    field = Field(clock.new_id(), company_id, name, type_, kept, owner, user_column)
+    attribute = attribute_names.make(name, {other.attribute.lower() for other in existing})
+    field = Field(clock.new_id(), company_id, name, type_, kept, owner, user_column, attribute)
     at = clock.text(now)
     values: dict[str, Any] = {
         "company_id": company_id,
@@ -103,6 +111,7 @@ def create(
         "type": type_,
     }
     values |= {"choices": _encode(kept), "owner": owner, "user_column": user_column}
+    values |= {"attribute": attribute, "attribute_key": attribute.lower()}
     tx.run(_INSERT, values | {"created_at": at, "updated_at": at})
     changes: dict[str, list[Any]] = {"name": [None, name], "type": [None, type_], "owner": [None, owner]}
     if kept:
@@ -143,6 +152,11 @@ def all_of(tx: Tx, company_id: str) -> list[Field]:
     return [_field(row) for row in tx.all(_ALL, {"company": company_id})]
 
 
+def seen_by_scim(tx: Tx, company_id: str) -> list[Field]:
+    """Those that provisioning clients are shown: what Okta SCIM owns, and the hire date whoever owns it; by name."""
+    return [_field(row) for row in tx.all(_SEEN_BY_SCIM, {"company": company_id})]
+
+
 def change(
     tx: Tx,
     field: Field,
@@ -154,7 +168,8 @@ def change(
     now: datetime,
 ) -> Field:
     """Gives a field another name, owner or list of choices; None leaves it. Idempotent. Values stay as they are, those
-    that are no choice any more too. Raises InvalidValue, and Conflict where another field has the name.
+    that are no choice any more too, and so does the name that the field has in SCIM. Raises InvalidValue, and Conflict
+    where another field has the name.
     """
     wanted: dict[str, Any] = {}
     if name is not None and _name(name) != field.name:
@@ -269,5 +284,5 @@ def _encode(choices: Sequence[str]) -> str:
 
 
 def _field(row: Row) -> Field:
-    id_, company_id, name, type_, choices, owner, user_column = row
-    return Field(id_, company_id, name, type_, tuple(msgspec.json.decode(choices)), owner, user_column)
+    id_, company_id, name, type_, choices, owner, user_column, attribute = row
+    return Field(id_, company_id, name, type_, tuple(msgspec.json.decode(choices)), owner, user_column, attribute)

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from rollbook.database import Row
 from rollbook.database.tables import users
 from rollbook.errors import Conflict
-from rollbook.people import profiles
+from rollbook.people import attribute_mapping, profiles
+from rollbook.people.attribute_mapping import ROLLBOOK_USER
 from rollbook.people.profiles import Profile
 from rollbook.people.roles import PRIVILEGED
 
@@ -73,6 +74,20 @@ class User(msgspec.Struct, frozen=True):
         """Attributes without a field of ours, as they were sent."""
         kept: dict[str, Any] = msgspec.json.decode(self.kept)
         return kept
+
+    @property
+    def own_attributes(self) -> dict[str, Any]:
+        """As `own_attributes` of the kept ones; for most people without looking into them."""
+        return own_attributes(self.kept_attributes) if ROLLBOOK_USER in self.kept else {}
+
+
+def own_attributes(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What kept attributes hold of the company's own fields, as it was sent, by the name in SCIM.
+
+    It says what the field holds (field_values.py sees to that), but may belong to a field that SCIM no longer owns.
+    """
+    ours: dict[str, Any] = kept.get(ROLLBOOK_USER, {})
+    return {name: value for name, value in ours.items() if name != attribute_mapping.HIRE_DATE}
 
 
 COLUMNS = tuple(users.c[name] for name in User.__struct_fields__)

@@ -78,7 +78,7 @@ def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
     events.record(tx, new.company_id, "UserJoined", new.id, changes, about=about, actor=actor, now=now)
     memberships.inherit(tx, old, new, actor=actor, now=now)
     field_values.inherit(tx, old, new, actor=actor, now=now)
-    return new
+    return users.get(tx, new.company_id, new.id)
 
 
 def timeline(tx: Tx, user: User) -> list[Event]:

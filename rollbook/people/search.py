@@ -11,10 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from rollbook.database import Tx
+from rollbook.database.tables import field_values
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, NotFound
 from rollbook.people import record, users
 from rollbook.people.credentials import LookUp
+from rollbook.people.field_values import KEY_LENGTH
+from rollbook.people.fields import Field
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
@@ -29,12 +32,20 @@ class Equals:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every one of these holds."""
+    """Every one of these is met."""
 
     terms: tuple[Condition, ...]
 
 
-Condition = Equals | All
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """A field of the company's (fields.py) holds this value, compared folded; at most LONGEST_HELD characters."""
+
+    field: Field
+    value: str
+
+
+Condition = Equals | All | Holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,7 @@ _FOLDED = {"user_name": table.c.user_name_key, "email": table.c.email_key, "disp
 _EXACT = {"id": table.c.id, "external_id": table.c.external_id}
 FIELDS = frozenset(_FOLDED) | frozenset(_EXACT) | {"active"}
 UNIQUE = frozenset({"id", "external_id", "user_name"})
+LONGEST_HELD = KEY_LENGTH - 1  # folded; of a longer value the index has only the beginning
 
 _LIVING = (table.c.company_id == bindparam("company"), table.c.deleted_at.is_(None))
 _UNIQUE_COLUMNS = {**_EXACT, "user_name": table.c.user_name_key}
@@ -103,6 +115,14 @@ def sql(condition: Condition) -> ColumnElement[bool]:
         for term in condition.terms[1:]:
             expression = expression & sql(term)
         return expression
+    if isinstance(condition, Holds):
+        field = condition.field
+        holders = select(field_values.c.user_id).where(
+            field_values.c.company_id == field.company_id,
+            field_values.c.field_id == field.id,
+            field_values.c.value_key == fold(condition.value),
+        )
+        return table.c.id.in_(holders)
     if condition.field == "active":
         column = table.c.archived_at
         return column.is_(None) if condition.value else column.is_not(None)

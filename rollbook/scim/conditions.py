@@ -5,10 +5,16 @@ What is not understood is refused, and never answered with everybody: a client w
 
 from __future__ import annotations
 
-from rollbook.people.search import All, Condition, Equals
+from rollbook import errors as people_errors
+from rollbook.people import fields
+from rollbook.people.fields import Field
+from rollbook.people.folding import fold
+from rollbook.people.search import LONGEST_HELD, All, Condition, Equals, Holds
+from rollbook.scim.extension import STANDARD, Extension
 from rollbook.scim.protocol.errors import InvalidFilter
 from rollbook.scim.protocol.filter import And, AttributePath, Compare, Filter, ValuePath
 from rollbook.scim.protocol.messages import CORE_USER
+from rollbook.scim.user_schema import ROLLBOOK_USER
 
 _FIELDS = {
     "username": "user_name",
@@ -22,15 +28,16 @@ _FIELDS = {
 _OFFERED = 'eq on userName, externalId, id, active, emails and displayName, joined by and; for example: userName eq "…"'
 
 
-def condition_of(node: Filter) -> Condition:
+def condition_of(node: Filter, extension: Extension = STANDARD) -> Condition:
     """The condition that the filter means, or one that is wider by no more than the type of an e-mail.
 
     The door lets `evaluate` judge what was found, which settles the rest. Raises InvalidFilter.
     """
     if isinstance(node, And):
-        return All(tuple(condition_of(term) for term in node.terms))
+        return All(tuple(condition_of(term, extension) for term in node.terms))
     if isinstance(node, Compare):
-        return _equals(_field(node.path), node)
+        own = _own(node.path, extension)
+        return _holds(own, node) if own is not None else _equals(_field(node.path), node)
     if isinstance(node, ValuePath) and _name(node.path) == "emails":
         terms = node.filter.terms if isinstance(node.filter, And) else (node.filter,)
         for term in terms:
@@ -54,6 +61,30 @@ def _equals(field: str, node: Compare) -> Equals:
     if not isinstance(value, str) or "\x00" in value:
         raise InvalidFilter(f'{node.path} is compared with a text in double quotes; for example: {node.path} eq "…"')
     return Equals(field, value)
+
+
+def _own(path: AttributePath, extension: Extension) -> Field | None:
+    if path.schema is None or path.schema.lower() != ROLLBOOK_USER.lower() or path.sub_attribute is not None:
+        return None
+    return extension.seen.get(path.attribute.lower())
+
+
+def _holds(field: Field, node: Compare) -> Holds:
+    """Numbers and dates are compared as what they say, texts and choices without regard to case."""
+    if node.op != "eq":
+        raise InvalidFilter(f'The comparison {node.op} is not offered; for example: {node.path} eq "…"')
+    value = node.value
+    if isinstance(value, bool) or value is None or "\x00" in str(value):
+        raise InvalidFilter(f'{node.path} is compared with a text in double quotes; for example: {node.path} eq "…"')
+    text = str(value)
+    if field.type in ("number", "date"):
+        try:
+            text = fields.checked(field, text) or ""
+        except people_errors.InvalidValue as refusal:
+            raise InvalidFilter(f"{node.path} is compared with what it can hold. {refusal.message}") from None
+    if len(fold(text)) > LONGEST_HELD:
+        raise InvalidFilter(f"{node.path} is compared with a text of at most {LONGEST_HELD} characters.")
+    return Holds(field, text)
 
 
 def _field(path: AttributePath) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rollbook.scim.protocol.errors import NotFound
 from rollbook.scim.protocol.messages import SERVICE_PROVIDER_CONFIG, list_response
+from rollbook.scim.protocol.schema import Schema
 from rollbook.scim.user_schema import USER
 
 RESOURCE_TYPES = (USER,)
@@ -55,15 +56,15 @@ def resource_type(base_url: str, name: str) -> dict[str, Any]:
     raise NotFound(f"There is no resource type {name[:80]}. See /ResourceTypes for those that exist.")
 
 
-def schemas(base_url: str) -> dict[str, Any]:
-    """Every schema; Okta's Import User Schema reads these."""
-    found = [schema(base_url, urn) for urn in SCHEMAS]
+def schemas(base_url: str, ours: Schema) -> dict[str, Any]:
+    """Every schema, `ours` as the asking company has it; Okta's Import User Schema reads these."""
+    found = [schema(base_url, urn, ours) for urn in SCHEMAS]
     return list_response(found, len(found), 1)
 
 
-def schema(base_url: str, urn: str) -> dict[str, Any]:
+def schema(base_url: str, urn: str, ours: Schema) -> dict[str, Any]:
     """One schema by its URN, without regard to case. Raises NotFound."""
-    for known, definition in SCHEMAS.items():
+    for known, definition in (SCHEMAS | {ours.id: ours}).items():
         if known.lower() == urn.lower():
             return definition.to_json() | {
                 "meta": {"resourceType": "Schema", "location": f"{base_url}/Schemas/{known}"}

@@ -6,11 +6,12 @@ What has no field of ours is kept as it was sent and given back unchanged. The s
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 import msgspec
 
-from rollbook.people.attribute_mapping import EMAIL, ROWS
+from rollbook.people.attribute_mapping import EMAIL, HIRE_DATE, ROWS
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from rollbook.scim.protocol.errors import InvalidValue
@@ -70,7 +71,7 @@ def profile_of(resource: Resource) -> Profile:
         elif name == ENTERPRISE_USER:
             _read_enterprise(value, fields, kept)
         elif name == ROLLBOOK_USER:
-            _read_hire_date(value.get("hireDate"), fields, kept)
+            _read_ours(value, fields, kept)
         elif name not in _DERIVED:
             kept[name] = value
     plain = [_plain_email(primary["value"])]
@@ -83,13 +84,18 @@ def profile_of(resource: Resource) -> Profile:
 
 def keeping_hire_date(profile: Profile, user: User) -> Profile:
     """The profile with the user's hire date, as it was sent: for a client that does not know our extension."""
-    shown = user.kept_attributes.get(ROLLBOOK_USER)
-    kept = profile.kept if shown is None else profile.kept | {ROLLBOOK_USER: shown}
+    kept = profile.kept
+    shown = user.kept_attributes.get(ROLLBOOK_USER, {}).get(HIRE_DATE)
+    if shown is not None:
+        kept = kept | {ROLLBOOK_USER: {HIRE_DATE: shown, **kept.get(ROLLBOOK_USER, {})}}
     return msgspec.structs.replace(profile, hire_date=user.hire_date, kept=kept)
 
 
-def resource_of(user: User, base_url: str) -> Resource:
-    """The user as SCIM shows it; what profile_of reads again gives the same profile."""
+def resource_of(user: User, base_url: str, own: Container[str] = ()) -> Resource:
+    """The user as SCIM shows it; what profile_of reads again gives the same profile.
+
+    `own` are the attributes of the company's own fields that SCIM owns (extension.py).
+    """
     kept = user.kept_attributes if user.kept != "{}" else {}
     kept_enterprise = kept.pop(ENTERPRISE_USER, None)
     kept_rollbook = kept.pop(ROLLBOOK_USER, None)
@@ -117,9 +123,11 @@ def resource_of(user: User, base_url: str) -> Resource:
     if enterprise:
         resource["schemas"].append(ENTERPRISE_USER)
         resource[ENTERPRISE_USER] = enterprise
-    if user.hire_date is not None:
-        resource["schemas"].append(ROLLBOOK_USER)
-        resource[ROLLBOOK_USER] = {"hireDate": _shown_hire_date(user.hire_date, kept_rollbook)}
+    if user.hire_date is not None or kept_rollbook:
+        ours = _write_ours(user.hire_date, kept_rollbook or {}, own)
+        if ours:
+            resource["schemas"].append(ROLLBOOK_USER)
+            resource[ROLLBOOK_USER] = ours
     resource["meta"] = {
         "resourceType": "User",
         "created": user.created_at,
@@ -151,18 +159,29 @@ def _read_enterprise(value: dict[str, Any], fields: dict[str, Any], kept: dict[s
         kept[ENTERPRISE_USER] = rest
 
 
-def _read_hire_date(text: str | None, fields: dict[str, Any], kept: dict[str, Any]) -> None:
-    """The field is a date; Okta's own dates are instants, whose text is kept so that it is given back as it came."""
-    if text is not None and _INSTANT.fullmatch(text):
-        kept[ROLLBOOK_USER] = {"hireDate": text}
-        text = text[:10]
+def _read_ours(value: dict[str, Any], fields: dict[str, Any], kept: dict[str, Any]) -> None:
+    """The hire date has a field; Okta's own dates are instants, whose text is kept so that it is given back as it came.
+    So is whatever was sent for fields of the company's own.
+    """
+    ours = {name: item for name, item in value.items() if type(item) is not str or item.strip()}
+    text = ours.get(HIRE_DATE)
+    if text is not None:
+        if _INSTANT.fullmatch(text):
+            text = text[:10]
+        else:
+            del ours[HIRE_DATE]
+    if ours:
+        kept[ROLLBOOK_USER] = ours
     fields["hire_date"] = text
 
 
-def _shown_hire_date(date: str, kept: dict[str, Any] | None) -> str:
-    """The text as sent while it still says this date; the date may have been changed in Learning since."""
-    text: str = kept["hireDate"] if kept else date
-    return text if text.startswith(date) else date
+def _write_ours(date: str | None, kept: dict[str, Any], own: Container[str]) -> dict[str, Any]:
+    """A hire date as sent while it still says this date; it may have been changed in Learning since."""
+    ours = {name: item for name, item in kept.items() if name in own} if own else {}
+    if date is None:
+        return ours
+    text: str = kept.get(HIRE_DATE, date)
+    return {HIRE_DATE: text if text.startswith(date) else date, **ours}
 
 
 def _write_enterprise(user: User, kept: dict[str, Any] | None) -> dict[str, Any]:

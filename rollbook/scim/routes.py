@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from rollbook.database import Tx
-from rollbook.scim import discovery, users
+from rollbook.scim import discovery, extension, user_lists, users
 from rollbook.scim.exchange import Answer, Request
 from rollbook.scim.protocol import errors
 from rollbook.scim.protocol.errors import ScimError
 from rollbook.scim.protocol.messages import list_response
+from rollbook.scim.protocol.schema import Schema
 
 Handler = Callable[[Request], Awaitable[Answer]]
 
@@ -34,10 +35,15 @@ async def _resource_types(request: Request) -> Answer:
 
 
 async def _schemas(request: Request) -> Answer:
-    await admit(request)
+    def look(tx: Tx) -> Schema:
+        claim = request.claim(tx)
+        request.admit(claim)
+        return extension.published(tx, claim.company_id)
+
+    ours = await request.service.database.read(look, brief=True)
     _refuse_filter(request)
     base_url, urn = request.service.base_url, request.resource_id
-    return Answer(200, discovery.schema(base_url, urn) if urn else discovery.schemas(base_url))
+    return Answer(200, discovery.schema(base_url, urn, ours) if urn else discovery.schemas(base_url, ours))
 
 
 async def admit(request: Request) -> None:
@@ -58,7 +64,7 @@ def _refuse_filter(request: Request) -> None:
 # Collection -> methods on it, and methods on one of its members.
 ROUTES: dict[str, tuple[dict[str, Handler], dict[str, Handler]]] = {
     "Users": (
-        {"GET": users.list_, "POST": users.create},
+        {"GET": user_lists.page, "POST": users.create},
         {"GET": users.get, "PUT": users.replace, "PATCH": users.modify, "DELETE": users.delete},
     ),
     "Groups": ({"GET": _list_groups}, {}),

@@ -1,14 +1,16 @@
 """The User resource type as Rollbook implements it: what `/Schemas` publishes and what the protocol package obeys.
 
-How its attributes become fields of Learning is in mapping.py. RFC 7643 sections 4.1 and 4.3.
+How its attributes become fields of Learning is in mapping.py, what a company adds in extension.py. RFC 7643 sections
+4.1 and 4.3.
 """
 
 from __future__ import annotations
 
+from rollbook.people import attribute_mapping
 from rollbook.scim.protocol.messages import CORE_USER, ENTERPRISE_USER
 from rollbook.scim.protocol.schema import Attribute, ResourceType, Schema
 
-ROLLBOOK_USER = "urn:ietf:params:scim:schemas:extension:rollbook:2.0:User"
+ROLLBOOK_USER = attribute_mapping.ROLLBOOK_USER
 
 
 def _multi(name: str, description: str, *types: str, value_type: str = "string", required: bool = False) -> Attribute:
@@ -130,7 +132,13 @@ ROLLBOOK = Schema(
     ROLLBOOK_USER,
     "LearningUser",
     "What Learning knows of a person beyond the standard schemas.",
-    (Attribute("hireDate", type="dateTime", description="The first day at work; YYYY-MM-DD is understood as well."),),
+    (
+        Attribute(
+            attribute_mapping.HIRE_DATE,
+            type="dateTime",
+            description="The first day at work; YYYY-MM-DD is understood as well.",
+        ),
+    ),
 )
 
 USER = ResourceType("User", "/Users", "The people of the company.", CORE, (ENTERPRISE, ROLLBOOK))

@@ -1,109 +1,81 @@
-"""`/Users`: what each method does, in the words of people. Limits, errors and the socket are app.py's."""
+"""`/Users`: what each method does, in the words of people; lists are user_lists.py's. Limits, errors and the socket are
+app.py's.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+
+import msgspec
 
 from rollbook.activity import log
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.people import arrivals, identity_links, search, users
+from rollbook.people import arrivals, field_values, identity_links, users
+from rollbook.people.fields import Field
 from rollbook.people.profiles import Profile
-from rollbook.people.record import User
-from rollbook.scim import mapping
-from rollbook.scim.conditions import condition_of
-from rollbook.scim.discovery import MAX_RESULTS
+from rollbook.people.record import User, own_attributes
+from rollbook.scim import extension, mapping, showing
 from rollbook.scim.exchange import Answer, Request
-from rollbook.scim.protocol import errors, messages, patch
-from rollbook.scim.protocol.evaluation import evaluate
-from rollbook.scim.protocol.filter import And, Filter, ValuePath, parse_filter
-from rollbook.scim.protocol.messages import Page, list_response
-from rollbook.scim.protocol.normalize import canonical
-from rollbook.scim.protocol.projection import Projection
+from rollbook.scim.extension import STANDARD, Extension
+from rollbook.scim.protocol import errors, patch
+from rollbook.scim.protocol.normalize import Canonical, canonical
 from rollbook.scim.user_schema import ROLLBOOK_USER, USER
-
-# Okta steps by 100 whatever it is told, so that is the least a page must be able to hold.
-DEFAULT_PAGE = 100
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 # Sent by Okta whether or not passwords are synchronized; never kept, so never named either.
 _PASSWORD = "password"  # noqa: S105 - the attribute's name
 
 
-async def list_(request: Request) -> Answer:
-    """GET /Users: a page of everybody, or of those who meet the filter; archived users too, deleted ones never."""
-    projection = _projection(request)
-    page = messages.parse_page(request.query, default=DEFAULT_PAGE, cap=MAX_RESULTS)
-    text = request.query.get("filter")
-    node = parse_filter(text) if text is not None and text.strip() else None
-    condition = condition_of(node) if node is not None else None
-    # What an e-mail's type says is settled below, so such a filter is answered from all that it may mean.
-    exact = node is None or not _looks_inside(node)
-    unique = condition if isinstance(condition, search.Equals) and condition.field in search.UNIQUE else None
-
-    def find(tx: Tx) -> search.Page:
-        if unique is not None:
-            claim = request.claim(tx, *search.look_up(unique))
-            request.admit(claim)
-            return search.page_of(claim.users(), offset=page.start_index - 1, limit=page.count)
-        claim = request.claim(tx)
-        request.admit(claim)
-        offset, limit = (page.start_index - 1, page.count) if exact else (0, MAX_RESULTS)
-        return search.page(tx, claim.company_id, condition, offset=offset, limit=limit)
-
-    found = await request.service.database.read(find, brief=unique is not None)
-    resources = [mapping.resource_of(user, request.service.base_url) for user in found.users]
-    total = found.total
-    if not exact and node is not None:
-        resources = [resource for resource in resources if evaluate(node, resource, USER)]
-        total = len(resources)
-        resources = _part(resources, page)
-    return Answer(200, list_response([projection.apply(resource) for resource in resources], total, page.start_index))
-
-
 async def get(request: Request) -> Answer:
     """GET /Users/{id}: the user, archived or not; 304 where the client has this version."""
-    projection = _projection(request)
+    showing.projection(request)
 
-    def find(tx: Tx) -> User:
+    def find(tx: Tx) -> tuple[User, Extension]:
         claim = request.claim(tx, users.BY_ID, {"user": _id(request)})
         request.admit(claim)
-        return _present(request, claim.user())
+        user = _present(request, claim.user())
+        return user, showing.extension_for(request, tx, claim.company_id, (user,))
 
-    user = await request.service.database.read(find, brief=True)
+    user, shown = await request.service.database.read(find, brief=True)
     version = mapping.version_of(user)
     if request.if_none_match is not None and _names(request.if_none_match, version):
         return Answer(304, None, ((b"etag", version.encode()),))
-    return _shown(request, user, 200, projection)
+    return showing.answer(request, user, 200, shown)
 
 
 async def create(request: Request) -> Answer:
     """POST /Users: the ordered rule of people/arrivals.py decides who it is about. 201 in every good case."""
-    projection = _projection(request)
+    showing.projection(request)
     sent = canonical(USER, request.document)
     profile = mapping.profile_of(sent.resource)
-    active = sent.resource.get("active")
 
-    def arrive(tx: Tx) -> User:
+    def arrive(tx: Tx) -> tuple[User, Extension]:
         claim = request.claim(tx, *arrivals.look_up(profile))
         actor = request.admit(claim)
+        ours, said, wanted = STANDARD, sent, profile
+        if extension.is_missed(sent.ignored):
+            ours = extension.of_company(tx, claim.company_id)
+            said, wanted = _read(request, ours, sent, profile)
+        texts = ours.texts({}, own_attributes(wanted.kept))
         log.begin(tx)
         arrival = arrivals.arrive(
             tx,
             claim.company_id,
-            profile,
-            active=active,
+            wanted,
+            active=said.resource.get("active"),
             unknown=not claim.users(),
             actor=actor,
             now=request.now,
         )
-        passed_over = _ignored(sent.ignored) + _not_owned(profile, arrival.user)
+        field_values.set_sent(tx, arrival.user, texts, actor=actor, now=request.now)
+        passed_over = _ignored(said.ignored) + _not_owned(wanted, arrival.user)
         entry = request.entry(201, arrival.outcome, user_id=arrival.user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)
-        return arrival.user
+        return arrival.user, showing.extension_for(request, tx, claim.company_id, (arrival.user,), ours)
 
-    user = await request.service.database.write(arrive, brief=True)
-    answer = _shown(request, user, 201, projection)
+    user, shown = await request.service.database.write(arrive, brief=True)
+    answer = showing.answer(request, user, 201, shown)
     location = f"{request.service.base_url}/Users/{user.id}".encode()
     return Answer(answer.status, answer.body, (*answer.headers, (b"location", location)))
 
@@ -114,33 +86,44 @@ async def replace(request: Request) -> Answer:
     Without `active` the state stays as it is; without our extension the hire date does, since most clients do not
     know it and Learning may have it from elsewhere.
     """
-    projection = _projection(request)
     sent = canonical(USER, request.document)
     profile = mapping.profile_of(sent.resource)
 
-    def change(tx: Tx, before: User) -> tuple[Any, bool | None, tuple[str, ...]]:
-        wanted = profile
-        if ROLLBOOK_USER not in sent.resource and before.hire_date is not None:
-            wanted = mapping.keeping_hire_date(profile, before)
-        return wanted, sent.resource.get("active"), sent.ignored
+    def change(tx: Tx, before: User) -> _Wanted:
+        ours, said, wanted = STANDARD, sent, profile
+        before_own = before.own_attributes
+        if before_own or extension.is_missed(sent.ignored):
+            ours = extension.of_company(tx, before.company_id)
+            said, wanted = _read(request, ours, sent, profile)
+        whole = ROLLBOOK_USER in said.resource
+        texts = ours.texts(before_own, own_attributes(wanted.kept), whole=whole)
+        if not whole and before.hire_date is not None:
+            wanted = mapping.keeping_hire_date(wanted, before)
+        return _Wanted(wanted, said.resource.get("active"), said.ignored, ours, texts)
 
-    return await _write(request, projection, change)
+    return await _write(request, change)
 
 
 async def modify(request: Request) -> Answer:
     """PATCH /Users/{id}: every operation or none (RFC 7644 section 3.5.2); 200 with the resource."""
-    projection = _projection(request)
     operations = patch.parse_operations(request.document)
     switched = patch.only_switches("active", operations)  # most PATCHes of Okta's: somebody leaves or comes back
 
-    def change(tx: Tx, before: User) -> tuple[Any, bool | None, tuple[str, ...]]:
+    def change(tx: Tx, before: User) -> _Wanted:
         if switched is not None:
-            return None, switched, ()
-        patched = patch.apply(USER, mapping.resource_of(before, request.service.base_url), operations)
+            return _Wanted(None, switched)
+        before_own = before.own_attributes
+        ours = extension.of_company(tx, before.company_id) if before_own else STANDARD
+        resource = mapping.resource_of(before, request.service.base_url, ours.own)
+        patched = patch.apply(ours.resource_type, resource, operations)
+        if not before_own and extension.is_missed(patched.ignored):
+            ours = extension.of_company(tx, before.company_id)
+            patched = patch.apply(ours.resource_type, resource, operations)
         profile = mapping.profile_of(patched.resource)
-        return profile, patched.resource.get("active"), patched.ignored
+        texts = ours.texts(before_own, own_attributes(profile.kept))
+        return _Wanted(profile, patched.resource.get("active"), patched.ignored, ours, texts)
 
-    return await _write(request, projection, change)
+    return await _write(request, change)
 
 
 async def delete(request: Request) -> Answer:
@@ -160,18 +143,29 @@ async def delete(request: Request) -> Answer:
     return Answer(204, None)
 
 
-async def _write(request: Request, projection: Projection, change: Any) -> Answer:
-    """A write by id: whoever was never linked is linked by it, then the user becomes what `change` wants.
-
-    `change` gives the profile (None: as it is), whether active (None: as it is), and what was passed over.
+class _Wanted(msgspec.Struct, frozen=True):
+    """What a write by id is to make of a user: the profile (None: as it is), whether active (None: as it is), and the
+    texts of the company's own fields; `ignored` names what was passed over.
     """
 
-    def write(tx: Tx) -> User:
+    profile: Profile | None
+    active: bool | None
+    ignored: tuple[str, ...] = ()
+    ours: Extension = STANDARD
+    texts: Mapping[Field, str | None] = {}
+
+
+async def _write(request: Request, change: Callable[[Tx, User], _Wanted]) -> Answer:
+    """A write by id: whoever was never linked is linked by it, then the user becomes what `change` wants."""
+    showing.projection(request)
+
+    def write(tx: Tx) -> tuple[User, Extension]:
         claim = request.claim(tx, users.BY_ID_LOCKED, {"user": _id(request)})
         actor = request.admit(claim)
         before = _present(request, claim.user())
         _check_version(request, before)
-        profile, active, ignored = change(tx, before)
+        wanted = change(tx, before)
+        profile, active = wanted.profile, wanted.active
         log.begin(tx)
         user = before
         if user.link != "linked":
@@ -180,13 +174,16 @@ async def _write(request: Request, projection: Projection, change: Any) -> Answe
             user = users.update(tx, user, profile, active=active, actor=actor, now=request.now)
         elif active is not None:
             user = (users.restore if active else users.archive)(tx, user, actor=actor, now=request.now)
-        passed_over = _ignored(ignored) + (_not_owned(profile, user) if profile is not None else ())
-        entry = request.entry(200, _decision(before, user), user_id=user.id, ignored=passed_over)
+        decision = _decision(before, user)
+        if field_values.set_sent(tx, user, wanted.texts, actor=actor, now=request.now) and user is before:
+            decision = "updated"
+        passed_over = _ignored(wanted.ignored) + (_not_owned(profile, user) if profile is not None else ())
+        entry = request.entry(200, decision, user_id=user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)
-        return user
+        return user, showing.extension_for(request, tx, claim.company_id, (user,), wanted.ours)
 
-    user = await request.service.database.write(write, brief=True)
-    return _shown(request, user, 200, projection)
+    user, shown = await request.service.database.write(write, brief=True)
+    return showing.answer(request, user, 200, shown)
 
 
 def _decision(before: User, after: User) -> str:
@@ -197,19 +194,12 @@ def _decision(before: User, after: User) -> str:
     return "linked" if before.link != after.link else "updated"
 
 
-def _shown(request: Request, user: User, status: int, projection: Projection) -> Answer:
-    resource = mapping.resource_of(user, request.service.base_url)
-    return Answer(status, projection.apply(resource), ((b"etag", mapping.version_of(user).encode()),))
-
-
-def _projection(request: Request) -> Projection:
-    query = request.query
-    if "attributes" not in query and "excludedAttributes" not in query:
-        return _EVERYTHING
-    return Projection.parse(query.get("attributes"), query.get("excludedAttributes"), USER)
-
-
-_EVERYTHING = Projection.parse(None, None, USER)
+def _read(request: Request, ours: Extension, sent: Canonical, profile: Profile) -> tuple[Canonical, Profile]:
+    """The body once more, by what the company adds to our extension; as it was read where that is nothing."""
+    if ours.resource_type is USER:
+        return sent, profile
+    said = canonical(ours.resource_type, request.document)
+    return said, mapping.profile_of(said.resource)
 
 
 def _present(request: Request, user: User | None) -> User:
@@ -249,13 +239,3 @@ def _not_owned(profile: Profile, user: User) -> tuple[str, ...]:
     """What was sent and not followed, since another source owns the field (people/fields.py)."""
     followed = profile.hire_date is None or profile.hire_date == user.hire_date
     return () if followed else (f"{ROLLBOOK_USER}:hireDate",)
-
-
-def _looks_inside(node: Filter) -> bool:
-    if isinstance(node, And):
-        return any(_looks_inside(term) for term in node.terms)
-    return isinstance(node, ValuePath)
-
-
-def _part(resources: list[dict[str, Any]], page: Page) -> list[dict[str, Any]]:
-    return resources[page.start_index - 1 : page.start_index - 1 + page.count]

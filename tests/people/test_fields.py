@@ -66,7 +66,7 @@ def company(house: House, company_id: str) -> Company:
 
 
 def a_field(type_: Any, *choices: str) -> Field:
-    return Field("f", "c", "Region", type_, choices, "learning", None)
+    return Field("f", "c", "Region", type_, choices, "learning", None, "region")
 
 
 def test_every_company_has_a_hire_date_and_no_other_field(company: Company) -> None:

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("choices", JSON, nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("attribute", sa.Text(), nullable=False),
+        sa.Column("attribute_key", sa.Text(), nullable=False),
         sa.Column("user_column", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.Text(), nullable=False),
@@ -31,6 +33,7 @@ def upgrade() -> None:
         sa.CheckConstraint("type IN ('text', 'number', 'date', 'choice')", name="ck_fields_type"),
         sa.ForeignKeyConstraint(["company_id"], ["companies.id"], name="fk_fields_company"),
         sa.PrimaryKeyConstraint("company_id", "id", name="pk_fields"),
+        sa.UniqueConstraint("company_id", "attribute_key", name="uq_fields_attribute"),
         sa.UniqueConstraint("company_id", "name_key", name="uq_fields_name"),
         sa.UniqueConstraint("company_id", "user_column", name="uq_fields_user_column"),
     )
@@ -58,6 +61,7 @@ def upgrade() -> None:
         field_id = clock.new_id()
         hire_date = {"company_id": company_id, "id": field_id, "name": "Hire date", "name_key": "hire date"}
         hire_date |= {"type": "date", "choices": sa.literal_column("'[]'"), "owner": "scim"}
+        hire_date |= {"attribute": "hireDate", "attribute_key": "hiredate"}
         hire_date |= {"user_column": "hire_date", "created_at": now, "updated_at": now}
         connection.execute(fields.insert().values(hire_date))
         people = sa.text("SELECT id, hire_date, updated_at FROM users WHERE company_id = :c AND hire_date IS NOT NULL")

@@ -22,11 +22,14 @@ fields = company_table(
     Column("type", Text, nullable=False),
     Column("choices", json(), nullable=False),
     Column("owner", Text, nullable=False),
+    Column("attribute", Text, nullable=False),  # its name in SCIM, which it keeps for life
+    Column("attribute_key", Text, nullable=False),
     Column("user_column", Text),  # of the users' table, for a field that every company has; NULL for one of their own
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     of_company("fields"),
     UniqueConstraint("company_id", "name_key", name="uq_fields_name"),
+    UniqueConstraint("company_id", "attribute_key", name="uq_fields_attribute"),
     UniqueConstraint("company_id", "user_column", name="uq_fields_user_column"),
     CheckConstraint("type IN ('text', 'number', 'date', 'choice')", name="ck_fields_type"),
     CheckConstraint("owner IN ('scim', 'okta', 'learning')", name="ck_fields_owner"),

@@ -6,7 +6,6 @@ What is done at a path is in `patch.py`.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 import msgspec
 
@@ -95,9 +94,12 @@ def parse_path(text: str, resource_type: ResourceType) -> Path:
     return Path(path.schema_urn, path.attribute, value_filter, sub_attribute, path.definition, sub_definition)
 
 
-@lru_cache(maxsize=16)
 def known_paths(resource_type: ResourceType) -> dict[str, Path]:
     """Every path without a filter that the schemas know, in lower case: some hundreds, worked out once."""
+    return resource_type.paths or _known_paths(resource_type)
+
+
+def _known_paths(resource_type: ResourceType) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for urn, schema in resource_type.urns.items():
         own = schema is resource_type.schema
@@ -112,6 +114,7 @@ def known_paths(resource_type: ResourceType) -> dict[str, Path]:
                 for sub in attribute.sub_attributes:
                     sub_path = Path(where, attribute.name, None, sub.name, attribute, sub)
                     paths[f"{prefix}{attribute.name}.{sub.name}".lower()] = sub_path
+    resource_type.paths.update(paths)  # at once: threads that come meanwhile find none or all of them
     return paths
 
 

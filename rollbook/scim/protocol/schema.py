@@ -202,6 +202,8 @@ class ResourceType:
     # Core and common attributes by name; schemas by URN, aliases included. Keys as spelt and in lower case.
     names: dict[str, Attribute] = field(init=False, repr=False, compare=False, default_factory=dict)
     urns: dict[str, Schema] = field(init=False, repr=False, compare=False, default_factory=dict)
+    # What path.py works out of them on first use, and keeps here.
+    paths: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         urns: dict[str, Schema] = dict.fromkeys(CORE_ALIASES, self.schema)
