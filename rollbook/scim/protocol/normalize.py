@@ -6,6 +6,7 @@ Lenient where clients differ, silent about nothing: what is dropped is named. PA
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -165,7 +166,13 @@ def _convert_number(attribute: Attribute, value: Any, prefix: str) -> int | floa
         if _WHOLE.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63:
             return int(text)
         if not whole and _DECIMAL.fullmatch(text) is not None:
-            return float(text)
+            number = float(text)
+            if Decimal(repr(number)) != Decimal(text):
+                raise InvalidValue(
+                    f"The attribute {prefix}{attribute.name} was sent a number of more digits than JSON keeps. In Okta, "
+                    "map it from a shorter number; what only looks like a number belongs into a field of type text."
+                )
+            return number
     raise _unsuitable(attribute, prefix, value, "a whole number" if whole else "a number")
 
 
