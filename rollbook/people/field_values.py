@@ -82,11 +82,19 @@ def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Acto
     return True
 
 
-def set_sent(tx: Tx, user: User, texts: Mapping[Field, str | None], *, actor: Actor, now: datetime) -> bool:
+def set_sent(
+    tx: Tx,
+    user: User,
+    texts: Mapping[Field, str | None],
+    before: Mapping[str, Value],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> bool:
     """Writes what a provisioning client sent for fields of the company's own, where the user's record keeps it as sent
-    already. False where all is so already. Raises Forbidden, InvalidValue.
+    already. `before` are the `values_of` the user, asked for before anything was written. False where all is so
+    already. Raises Forbidden, InvalidValue.
     """
-    before = values_of(tx, user) if texts else {}
     changed = False
     for field, text in texts.items():
         if not fields.may_write(field, actor):

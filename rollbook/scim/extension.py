@@ -68,7 +68,7 @@ def is_named(text: str | None) -> bool:
 
 def is_missed(ignored: Iterable[str]) -> bool:
     """Whether there is something of our extension among the paths that USER does not know."""
-    return any(name.lower().startswith(_URN) for name in ignored)
+    return any(":" in name and name.lower().startswith(_URN) for name in ignored)
 
 
 def published(tx: Tx, company_id: str) -> Schema:

@@ -19,15 +19,18 @@ def extension_for(
     """The extension that it takes to show these people: most have nothing in ours but the hire date."""
     if known is not STANDARD:
         return known
-    if extension.is_named(request.query.get("attributes")) or any(user.own_attributes for user in people):
+    if request.query and extension.is_named(request.query.get("attributes")):
         return extension.of_company(tx, company_id)
+    for user in people:
+        if user.kept != "{}" and user.own_attributes:
+            return extension.of_company(tx, company_id)
     return STANDARD
 
 
 def projection(request: Request, shown: Extension = STANDARD) -> Projection:
     """What to show. It may refuse, so it is asked for before anything is done as well."""
     query = request.query
-    if "attributes" not in query and "excludedAttributes" not in query:
+    if not query or ("attributes" not in query and "excludedAttributes" not in query):
         return _EVERYTHING
     return Projection.parse(query.get("attributes"), query.get("excludedAttributes"), shown.resource_type)
 

@@ -54,10 +54,11 @@ async def create(request: Request) -> Answer:
         claim = request.claim(tx, *arrivals.look_up(profile))
         actor = request.admit(claim)
         ours, said, wanted = STANDARD, sent, profile
-        if extension.is_missed(sent.ignored):
+        texts: Mapping[Field, str | None] = {}
+        if sent.ignored and extension.is_missed(sent.ignored):
             ours = extension.of_company(tx, claim.company_id)
             said, wanted = _read(request, ours, sent, profile)
-        texts = ours.texts({}, own_attributes(wanted.kept))
+            texts = ours.texts({}, own_attributes(wanted.kept))
         log.begin(tx)
         arrival = arrivals.arrive(
             tx,
@@ -68,7 +69,9 @@ async def create(request: Request) -> Answer:
             actor=actor,
             now=request.now,
         )
-        field_values.set_sent(tx, arrival.user, texts, actor=actor, now=request.now)
+        if texts:
+            held = {} if arrival.outcome == "created" else field_values.values_of(tx, arrival.user)
+            field_values.set_sent(tx, arrival.user, texts, held, actor=actor, now=request.now)
         passed_over = _ignored(said.ignored) + _not_owned(wanted, arrival.user)
         entry = request.entry(201, arrival.outcome, user_id=arrival.user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)
@@ -91,12 +94,14 @@ async def replace(request: Request) -> Answer:
 
     def change(tx: Tx, before: User) -> _Wanted:
         ours, said, wanted = STANDARD, sent, profile
+        texts: Mapping[Field, str | None] = {}
+        whole = ROLLBOOK_USER in sent.resource
         before_own = before.own_attributes
-        if before_own or extension.is_missed(sent.ignored):
+        if before_own or (sent.ignored and extension.is_missed(sent.ignored)):
             ours = extension.of_company(tx, before.company_id)
             said, wanted = _read(request, ours, sent, profile)
-        whole = ROLLBOOK_USER in said.resource
-        texts = ours.texts(before_own, own_attributes(wanted.kept), whole=whole)
+            whole = ROLLBOOK_USER in said.resource
+            texts = ours.texts(before_own, own_attributes(wanted.kept), whole=whole)
         if not whole and before.hire_date is not None:
             wanted = mapping.keeping_hire_date(wanted, before)
         return _Wanted(wanted, said.resource.get("active"), said.ignored, ours, texts)
@@ -120,7 +125,7 @@ async def modify(request: Request) -> Answer:
             ours = extension.of_company(tx, before.company_id)
             patched = patch.apply(ours.resource_type, resource, operations)
         profile = mapping.profile_of(patched.resource)
-        texts = ours.texts(before_own, own_attributes(profile.kept))
+        texts = ours.texts(before_own, own_attributes(profile.kept)) if ours.own else {}
         return _Wanted(profile, patched.resource.get("active"), patched.ignored, ours, texts)
 
     return await _write(request, change)
@@ -166,6 +171,7 @@ async def _write(request: Request, change: Callable[[Tx, User], _Wanted]) -> Ans
         _check_version(request, before)
         wanted = change(tx, before)
         profile, active = wanted.profile, wanted.active
+        held = field_values.values_of(tx, before) if wanted.texts else {}
         log.begin(tx)
         user = before
         if user.link != "linked":
@@ -175,8 +181,9 @@ async def _write(request: Request, change: Callable[[Tx, User], _Wanted]) -> Ans
         elif active is not None:
             user = (users.restore if active else users.archive)(tx, user, actor=actor, now=request.now)
         decision = _decision(before, user)
-        if field_values.set_sent(tx, user, wanted.texts, actor=actor, now=request.now) and user is before:
-            decision = "updated"
+        if wanted.texts:
+            changed = field_values.set_sent(tx, user, wanted.texts, held, actor=actor, now=request.now)
+            decision = "updated" if changed and user is before else decision
         passed_over = _ignored(wanted.ignored) + (_not_owned(profile, user) if profile is not None else ())
         entry = request.entry(200, decision, user_id=user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)

@@ -169,8 +169,8 @@ def _convert_number(attribute: Attribute, value: Any, prefix: str) -> int | floa
             number = float(text)
             if Decimal(repr(number)) != Decimal(text):
                 raise InvalidValue(
-                    f"The attribute {prefix}{attribute.name} was sent a number of more digits than JSON keeps. In Okta, "
-                    "map it from a shorter number; what only looks like a number belongs into a field of type text."
+                    f"The attribute {prefix}{attribute.name} was sent a number of more digits than JSON keeps. In "
+                    "Okta, map it from a shorter number; what only looks like one belongs into a field of type text."
                 )
             return number
     raise _unsuitable(attribute, prefix, value, "a whole number" if whole else "a number")
