@@ -16,8 +16,9 @@ from rollbook import clock, settings
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.installation import Installation, open_installation
-from rollbook.people import companies, keys
+from rollbook.people import companies, fields, keys
 from rollbook.people.companies import Company
+from rollbook.people.fields import Field
 from tests import postgres
 from tests.servers import PLAIN, ThreadServer, environment
 
@@ -149,6 +150,18 @@ def acme(tenant: Callable[[str], Tenant]) -> Tenant:
 def umbra(tenant: Callable[[str], Tenant]) -> Tenant:
     """Otto's company, which must see nothing of acme."""
     return tenant("umbra")
+
+
+@pytest.fixture
+def make_field(house: House) -> Callable[..., Field]:
+    """Makes a field: `make_field(acme, "Shoe size", "number")`; Okta SCIM owns it unless another is named."""
+
+    def field(tenant: Tenant, name: str, type_: Any = "text", owner: Any = "scim", **how: Any) -> Field:
+        return house.write(
+            lambda tx: fields.create(tx, tenant.id, name, type_, owner=owner, actor=OPERATOR, now=clock.now(), **how)
+        )
+
+    return field
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from rollbook import clock
-from rollbook.cli.output import OPERATOR, Json, Subdomain, card, read, show, table, write
+from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, read, show, table, write
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.people import companies, fields
+from rollbook.people.attribute_mapping import ROLLBOOK_USER
 from rollbook.people.fields import OWNER_WORDS, OWNERS, TYPES, Field
 
 app = typer.Typer(help="Fields that a company adds to its people.", no_args_is_help=True)
@@ -43,10 +45,19 @@ def create(
 
 @app.command("list", epilog="Example: rollbook field list acme")
 def list_(subdomain: Subdomain, json: Json = False) -> None:
-    """List the fields of a company, the hire date among them."""
+    """List the fields of a company, the hire date among them, with what to type into Okta for those it owns."""
     rows = [_row(field) for field in read(lambda tx: fields.all_of(tx, companies.get(tx, subdomain).id))]
-    columns = {"name": "Name", "type": "Type", "owner": "Owner", "choices": "Choices", "id": "Id"}
-    show(rows, as_json=json, human=table(rows, columns, empty="There is no field; run: rollbook migrate"))
+    columns = {"name": "Name", "type": "Type", "owner": "Owner", "external_name": "External name in Okta"}
+    columns |= {"choices": "Choices", "id": "Id"}
+    fields_table = table(rows, columns, empty="There is no field; run: rollbook migrate")
+    namespace = line(f"\nExternal namespace in Okta: {ROLLBOOK_USER}")
+
+    def human(console: Console) -> None:
+        fields_table(console)
+        if any(row["external_name"] for row in rows):
+            namespace(console)
+
+    show(rows, as_json=json, human=human)
 
 
 @app.command(epilog="Example: rollbook field change acme Region --owner okta")
@@ -58,7 +69,7 @@ def change(
     choice: Choices = None,
     json: Json = False,
 ) -> None:
-    """Give a field another name, owner or list of choices; values stay as they are."""
+    """Give a field another name, owner or list of choices; values stay as they are, and so does its name in Okta."""
 
     def work(tx: Tx) -> Field:
         found = fields.named(tx, companies.get(tx, subdomain).id, field, lock=True)
@@ -76,7 +87,10 @@ def _one_of(text: str, allowed: Any, what: str) -> Any:
 
 def _row(field: Field) -> dict[str, Any]:
     row: dict[str, Any] = {"id": field.id, "name": field.name, "type": field.type, "owner": field.owner}
-    return row | {"choices": list(field.choices), "owned_by": OWNER_WORDS[field.owner]}
+    row |= {"choices": list(field.choices), "owned_by": OWNER_WORDS[field.owner]}
+    row["external_name"] = field.external_name
+    row["external_namespace"] = ROLLBOOK_USER if field.external_name else None
+    return row
 
 
 def _show(field: Field, as_json: bool) -> None:

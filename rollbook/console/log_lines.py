@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollbook.activity.log import Entry
-from rollbook.people.attribute_mapping import LABELS
+from rollbook.people.attribute_mapping import LABELS, ROLLBOOK_USER
+from rollbook.people.fields import PREFIX
 from rollbook.people.record import NOT_SHOWN, User
 
 # What stands around the person's name.
@@ -88,12 +89,14 @@ def _changes(entry: Entry) -> list[Change]:
     # A JSON document may come back from a database in another order.
     for name in sorted(entry.changes, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
         before, after = entry.changes[name]
+        if name == ROLLBOOK_USER and any(other.startswith(PREFIX) for other in entry.changes):
+            continue  # the same, as it was sent
         if name in ("archived_at", "deleted_at"):
             if entry.decision not in _SAID and name == "archived_at":
                 changes.append(Change("State", _state(before), _state(after), shown=True))
         elif not (entry.decision == "created" and name in ("role", "link")):
             shown = NOT_SHOWN not in (before, after)
-            changes.append(Change(_WORDS.get(name, name), _text(before), _text(after), shown))
+            changes.append(Change(_WORDS.get(name, name.removeprefix(PREFIX)), _text(before), _text(after), shown))
     return changes
 
 

@@ -17,7 +17,7 @@ from rollbook.console.log_lines import Line, line
 from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
-from rollbook.people import attribute_mapping, companies, identity_links, keys, search, users
+from rollbook.people import attribute_mapping, companies, fields, identity_links, keys, search, users
 from rollbook.people import returners as returners_
 from rollbook.people.keys import Key
 from rollbook.people.record import User
@@ -104,6 +104,7 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, question: Question) -> dict[str
         "not_linked": not_linked[:MOST_NOT_LINKED],
         "more_not_linked": len(not_linked) > MOST_NOT_LINKED,
         "returners": returners_.search(tx, company_id),
+        "own_fields": [f for f in fields.all_of(tx, company_id) if f.external_name and f.user_column is None],
         "log": _log_page(tx, company_id, question, labels),
     }
 

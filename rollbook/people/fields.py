@@ -60,6 +60,13 @@ class Field:
     user_column: str | None
     attribute: str
 
+    @property
+    def external_name(self) -> str | None:
+        """What to type into Okta as its external name, None where Okta SCIM does not own the field. The external
+        namespace is ROLLBOOK_USER (attribute_mapping.py).
+        """
+        return self.attribute if self.owner == "scim" else None
+
 
 _COLUMNS = (
     table.c.id,

@@ -113,6 +113,6 @@ def _checked(field: Field, value: Any) -> str | None:
         return fields.checked(field, text)
     except people_errors.InvalidValue as refusal:
         raise InvalidValue(
-            f"{refusal.message} The value sent as {ROLLBOOK_USER}:{field.attribute} is none. In Okta correct it on the "
-            f"person's profile, or what is mapped to {field.attribute}: Provisioning, To App, Attribute Mappings."
+            f"{refusal.message} That is not what was sent as {ROLLBOOK_USER}:{field.attribute}. In Okta correct it on "
+            f"the person's profile, or what is mapped to {field.attribute}: Provisioning, To App, Attribute Mappings."
         ) from None

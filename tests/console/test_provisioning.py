@@ -11,8 +11,8 @@ import time_machine
 
 from rollbook import clock
 from rollbook.console.provisioning import PER_PAGE
-from rollbook.people import erasure, keys, users
-from rollbook.people.attribute_mapping import ENTERPRISE_USER, ROWS, TABLE
+from rollbook.people import erasure, fields, keys, users
+from rollbook.people.attribute_mapping import ENTERPRISE_USER, ROLLBOOK_USER, ROWS, TABLE
 from rollbook.scim.protocol.messages import ENTERPRISE_USER as PUBLISHED
 from rollbook.scim.user_schema import USER
 from tests.cast import CLEO, DEACTIVATE, ENTERPRISE, LEO, MONA, patch, scim_user
@@ -291,3 +291,32 @@ def test_static_files_are_kept_for_ever_under_the_hash_of_their_content(ada: Des
         assert ada.http.get(re.sub(r"\.[0-9a-f]{12}\.", ".000000000000.", address)).status_code == 404
     for path in ("/static/console.css", "/static/..%2fpages.py", "/static/%2e%2e/pages.py"):
         assert ada.http.get(path).status_code == 404
+
+
+def test_a_company_s_own_fields_are_listed_with_what_to_type_into_okta(house: House, acme: Tenant, ada: Desk) -> None:
+    assert "Your own fields" not in ada.open("/provisioning").text
+
+    def make(tx: Any) -> None:
+        how: dict[str, Any] = {"actor": OPERATOR, "now": clock.now()}
+        fields.create(tx, acme.id, "Shoe <b>size</b>", "number", owner="scim", **how)
+        fields.create(tx, acme.id, "Region", "choice", choices=["North", "South"], owner="scim", **how)
+        fields.create(tx, acme.id, "Mood", **how)
+
+    house.write(make)
+    page = ada.open("/provisioning")
+    assert "Your own fields" in page.text
+    assert "Shoe <b>size</b>" not in page.html
+    assert "shoeBSizeB number a number, such as 7 or 7.5" in page.text
+    assert "Region region string one of North, South" in page.text
+    assert "Mood" not in page.text
+
+
+def test_the_log_tells_of_own_fields_by_their_names(house: House, acme: Tenant, ada: Desk) -> None:
+    how: dict[str, Any] = {"owner": "scim", "actor": OPERATOR, "now": clock.now()}
+    house.write(lambda tx: fields.create(tx, acme.id, "Shoe size", "number", **how))
+    leo = _hire(acme, **{ROLLBOOK_USER: {"shoeSize": 42}})
+    acme.scim.patch(f"/Users/{leo}", json=patch({"op": "replace", "path": f"{ROLLBOOK_USER}:shoeSize", "value": 43}))
+    page = ada.open("/provisioning")
+    assert "Shoe size before: 42 → after: 43" in page.text
+    assert "custom." not in page.text
+    assert f"{ROLLBOOK_USER}: changed" not in page.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_models import EnterpriseUser, Error, ListResponse, ResourceType, Schema, ServiceProviderConfig, User
 from scim2_tester import Status, check_server
 
+from rollbook.people.fields import Field
 from tests.cast import DEACTIVATE, ENTERPRISE, LEO, MONA, scim_user
 from tests.conftest import Tenant
 
@@ -32,14 +34,29 @@ OUR_WAY = {
 }
 
 
-def test_scim2_tester_finds_no_failure_with_users_and_discovery(acme: Tenant) -> None:
+@pytest.mark.parametrize("with_own_fields", [False, True])
+def test_scim2_tester_finds_no_failure_with_users_and_discovery(
+    with_own_fields: bool, acme: Tenant, make_field: Callable[..., Field]
+) -> None:
+    if with_own_fields:
+        make_field(acme, "Shoe size", "number")
+        make_field(acme, "Contract until", "date")
+        make_field(acme, "Region", "choice", choices=["North", "South"])
+        make_field(acme, "Größe der Schuhe")
+        make_field(acme, "Mood", owner="learning")
     client = SyncSCIMClient(acme.scim)
     client.discover()
     user = client.get_resource_model("User")
     assert user is not None
     learning = next(model for model in user.get_extension_models().values() if model.__name__ == "LearningUser")
-    # The tester fills attributes of the type dateTime with random text, unless an example is given.
+    # The tester fills attributes of the types dateTime and decimal with random text, unless an example is given.
     learning.model_fields["hire_date"].examples = [datetime(2026, 11, 24, tzinfo=UTC)]
+    if with_own_fields:
+        learning.model_fields["shoe_size"].examples = [42.5]
+        learning.model_fields["contract_until"].examples = [datetime(2027, 1, 31, tzinfo=UTC)]
+        own = {"shoe_size", "contract_until", "region", "grosse_der_schuhe"}
+        assert own | {"hire_date"} <= learning.model_fields.keys()
+        assert "mood" not in learning.model_fields
 
     results = check_server(client, resource_types=["User"])
     failed = {

@@ -52,7 +52,7 @@ def test_a_hire_date_that_another_source_owns_is_published_as_read_only(acme: Te
 
 
 def test_another_company_s_fields_are_nowhere(
-    acme: Tenant, umbra: Tenant, own: dict[str, Field], house: House, make: Callable[..., Field]
+    acme: Tenant, umbra: Tenant, own: dict[str, Field], house: House, make_field: Callable[..., Field]
 ) -> None:
     plain = umbra.scim.get("/Schemas").text
     assert "shoeSize" not in plain
@@ -64,7 +64,7 @@ def test_another_company_s_fields_are_nowhere(
     for value in ("42.5", "x"):
         refused = find(umbra, f'{OURS}:nick eq "{value}"')
         assert (refused.status_code, refused.json()["scimType"]) == (400, "invalidFilter")
-    size = make(umbra, "Shoe size", "text")
+    size = make_field(umbra, "Shoe size", "text")
     assert find(umbra, f'{OURS}:shoeSize eq "42.5"').json()["totalResults"] == 0
     assert size.attribute == "shoeSize"
     hire(umbra, scim_user(MONA, **{OURS: {"shoeSize": "forty-two"}}))  # theirs is a text

@@ -75,9 +75,9 @@ def test_an_unset_value_is_none(value: Any, acme: Tenant, own: dict[str, Field],
 
 @pytest.mark.parametrize("owner", ["learning", "okta"])
 def test_what_another_source_owns_is_neither_published_nor_written_and_is_named(
-    owner: str, acme: Tenant, make: Callable[..., Field], house: House
+    owner: str, acme: Tenant, make_field: Callable[..., Field], house: House
 ) -> None:
-    secret = make(acme, "Mood", "text", owner=owner)
+    secret = make_field(acme, "Mood", "text", owner=owner)
     leo = hire(acme, sent(mood="bad"))
     assert "mood" not in acme.scim.get("/Schemas").text
     assert last_line(house, acme).ignored == (f"{OURS}:mood",)
@@ -129,8 +129,8 @@ HOSTILE = [
 ]
 
 
-def test_hostile_names_of_fields_harm_nobody(acme: Tenant, house: House, make: Callable[..., Field]) -> None:
-    made = {field.attribute: field for field in (make(acme, name) for name in HOSTILE)}
+def test_hostile_names_of_fields_harm_nobody(acme: Tenant, house: House, make_field: Callable[..., Field]) -> None:
+    made = {field.attribute: field for field in (make_field(acme, name) for name in HOSTILE)}
     assert len({name.lower() for name in made}) == len(HOSTILE)
     values = {name: f"value of {field.name}" for name, field in made.items()}
     leo = hire(acme, sent(hireDate="2026-11-24", **values))

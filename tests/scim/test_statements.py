@@ -88,10 +88,15 @@ async def body_of(content: Any) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("name", COSTS)
 def test_a_request_costs_so_many_statements(
-    name: str, acme: Tenant, make: Callable[..., Field], house: House, engine: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    acme: Tenant,
+    make_field: Callable[..., Field],
+    house: House,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    make(acme, "Shoe size", "number")
-    make(acme, "Nick")
+    make_field(acme, "Shoe size", "number")
+    make_field(acme, "Nick")
     method, path, body, on_sqlite, on_postgresql = COSTS[name]
     people = [hire(acme, scim_user(LEO, **PLAIN)), hire(acme, scim_user(MONA, **RICH))]
     target, _, query = path.format(*people).partition("?")
