@@ -28,6 +28,7 @@ Outcome = tuple[Any, BaseException | None]  # what a function returned, or what 
 BUSY_SECONDS = 5.0
 log = structlog.get_logger()
 
+_OF_THE_FILE = (sqlite3.OperationalError, sqlite3.DatabaseError)  # and no narrower kind, which says more
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -61,15 +62,21 @@ class SqliteEngine:
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` on one snapshot, in the calling thread."""
         connection = self._reader()
-        connection.execute("BEGIN")
         try:
-            return fn(Tx(connection, self._compiler))
-        finally:
-            connection.execute("COMMIT")
+            connection.execute("BEGIN")
+            try:
+                return fn(Tx(connection, self._compiler))
+            finally:
+                connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise self._unread(error) from None
 
     def read_brief(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` in the calling thread, without a transaction: each statement sees its own moment."""
-        return fn(Tx(self._reader(), self._compiler))
+        try:
+            return fn(Tx(self._reader(), self._compiler))
+        except sqlite3.DatabaseError as error:
+            raise self._unread(error) from None
 
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` as a write in the calling thread and returns when it is durable."""
@@ -218,15 +225,33 @@ class SqliteEngine:
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._connect()
+            # After a failure nobody waits for the file's locks: the event loop would, for every request.
+            again = hasattr(self._local, "connection")
+            try:
+                connection = self._connect(patience=0 if again else BUSY_SECONDS)
+            except Unavailable:  # whose text, with the file's path, is for whoever starts the server
+                self._local.connection = None
+                raise _cannot_read() from None
             connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+            self._local.connection = connection
         return connection
 
-    def _connect(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
+    def _unread(self, error: sqlite3.DatabaseError) -> Exception:
+        """What becomes of an error of a read: the file's is nobody's fault, and the next reader opens it anew."""
+        if type(error) not in _OF_THE_FILE or error.sqlite_errorcode == sqlite3.SQLITE_READONLY:
+            return error  # a mistake of ours; the last one is a read that tries to write
+        log.error("the database could not be read", error=error.sqlite_errorname)
+        connection, self._local.connection = self._local.connection, None
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+        return _cannot_read()
+
+    def _connect(self, *, patience: float = BUSY_SECONDS, check_same_thread: bool = True) -> sqlite3.Connection:
         try:
             connection = sqlite3.connect(
                 self.path,
-                timeout=BUSY_SECONDS,
+                timeout=patience,
                 isolation_level=None,
                 cached_statements=512,
                 check_same_thread=check_same_thread,
@@ -238,7 +263,7 @@ class SqliteEngine:
             connection.execute("PRAGMA cache_size = -32000")
             # Pages that change again and again are copied into the file every 16 MiB of log, not every four.
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:
             raise _cannot_open(self.path) from None
         return connection
 
@@ -256,6 +281,10 @@ def _told(error: BaseException) -> BaseException:
 
 def _is_busy(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+
+
+def _cannot_read() -> Unavailable:
+    return Unavailable("The database cannot be read just now; send the request again.")
 
 
 def _cannot_open(path: Path) -> Unavailable:
