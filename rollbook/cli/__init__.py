@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from rollbook.cli import assignments, checks, company, field, group, key, lesson, links, path, server, trigger, user
+from rollbook.cli import (
+    assignments,
+    checks,
+    company,
+    exchange,
+    field,
+    group,
+    key,
+    lesson,
+    links,
+    path,
+    server,
+    trigger,
+    user,
+)
 from rollbook.database import Collision
 from rollbook.errors import RollbookError
 
@@ -29,6 +43,7 @@ assignments.add_to(app)
 app.add_typer(trigger.app, name="trigger")
 server.add_to(app)
 links.add_to(app)
+exchange.add_to(app)
 checks.add_to(app)
 
 

@@ -6,7 +6,7 @@ without another statement. Where it stands there it says what stands here: whoev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,8 +70,7 @@ def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Acto
     if field.user_column is not None:
         raise Conflict(f"{field.name} is written as {field.user_column}.", field=field.user_column)
     record.refuse_deleted(user)
-    if not fields.may_write(field, actor):
-        raise _not_yours(field)
+    refuse_others(field, actor)
     value = fields.checked(field, text)
     row = tx.one(_VALUE, {"company": user.company_id, "user": user.id, "field": field.id})
     before = row[1] if row else None
@@ -97,8 +96,7 @@ def set_sent(
     """
     changed = False
     for field, text in texts.items():
-        if not fields.may_write(field, actor):
-            raise _not_yours(field)
+        refuse_others(field, actor)
         value = fields.checked(field, text)
         old = before[field.id].value if field.id in before else None
         if value != old:
@@ -116,11 +114,10 @@ def writable_hire_date(tx: Tx, company_id: str, current: str | None, wanted: str
     if wanted == current:
         return current
     field = fields.hire_date(tx, company_id)
-    if fields.may_write(field, actor):
-        return wanted
-    if actor.kind == "scim":
+    if actor.kind == "scim" and not fields.may_write(field, actor):
         return current
-    raise _not_yours(field)
+    refuse_others(field, actor)
+    return wanted
 
 
 def note_hire_date(tx: Tx, user: User, value: str | None, *, actor: Actor, now: datetime) -> None:
@@ -153,6 +150,13 @@ def custom_of_all(tx: Tx, company_id: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def of_people(tx: Tx, company_id: str, user_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What these people have in the company's fields: by their id, by the field's id."""
+    answers = [(id_, tx.send(_VALUES, {"company": company_id, "user": id_})) for id_ in user_ids]
+    found = ((id_, {row[0]: row[1] for row in answer.all()}) for id_, answer in answers)
+    return {id_: values for id_, values in found if values}
+
+
 def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> None:
     """Gives a person what their ended record had in the company's own fields, where the new one has nothing."""
     theirs = values_of(tx, new)
@@ -168,11 +172,13 @@ def forget(tx: Tx, user: User) -> None:
     tx.run(_FORGET, {"company": user.company_id, "user": user.id})
 
 
-def _not_yours(field: Field) -> Forbidden:
-    return Forbidden(
-        f"{field.name} belongs to {OWNER_WORDS[field.owner]}, which would write over it. To change it here, first make "
-        f"Learning its owner: rollbook field change SUBDOMAIN '{field.name}' --owner learning"
-    )
+def refuse_others(field: Field, actor: Actor) -> None:
+    """Raises Forbidden where the field belongs to another source."""
+    if not fields.may_write(field, actor):
+        raise Forbidden(
+            f"{field.name} belongs to {OWNER_WORDS[field.owner]}, which would write over it. To change it here, first "
+            f"make Learning its owner: rollbook field change SUBDOMAIN '{field.name}' --owner learning"
+        )
 
 
 def _put(

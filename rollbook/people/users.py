@@ -120,10 +120,12 @@ def update(
     profile: Profile,
     *,
     active: bool | None = None,
+    role: Role | None = None,
     actor: Actor,
     now: datetime,
 ) -> User:
-    """Makes the user say what the profile says, and archives or restores them where `active` says so.
+    """Makes the user say what the profile says, and archives or restores them where `active` says so; a `role` is given
+    by a person or the operator, never by SCIM.
 
     One row, one version more, and an event for each kind of change, all or nothing. Raises Conflict, InvalidValue.
     """
@@ -141,6 +143,9 @@ def update(
         values["kept"] = _encode(profile.kept)
         changes |= kept_changes(kept_before, profile.kept)
     kinds = [("UserUpdated", changes)] if changes else []
+    if role is not None and role != user.role:
+        values["role"] = role
+        kinds.append(("UserRoleChanged", {"role": [user.role, role]}))
     if active is not None and active != user.active:
         activation = _restored(user, now) if active else _archived(actor, now)
         values |= activation

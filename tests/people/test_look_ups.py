@@ -13,6 +13,7 @@ from rollbook import settings
 from rollbook.database import schema
 from rollbook.database.statements import Compiler
 from rollbook.people import arrivals, claims, credentials, managers, returners, search, users
+from rollbook.people.csv import roster
 from tests.servers import environment
 
 LOOK_UPS = {
@@ -26,6 +27,8 @@ LOOK_UPS = {
     "who holds a name": claims._HOLDERS,
     "who a manager's text names": managers._NAMED,
     "who has a former name": returners._LIVING,
+    "a person of an import": roster.ONE,
+    **{f"a person of an import by {column}": statement for column, statement in roster.WHO_HAS.items()},
     **{f"a user by {field}": statement for field, statement in search._BY_UNIQUE.items()},
 }
 
