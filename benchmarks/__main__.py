@@ -1,4 +1,6 @@
-"""`python -m benchmarks`: measures, prints, writes RESULTS.md. Ends with 0 whatever the numbers are."""
+"""`python -m benchmarks [reports]`: measures, prints, writes RESULTS.md or REPORTS.md. Ends with 0 whatever the numbers
+are.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ import sys
 from rich.console import Console
 
 from benchmarks import cores as cores_
-from benchmarks import measure, profiling, report
+from benchmarks import measure, profiling, report, reports
+from benchmarks.crowd import Crowd
 from benchmarks.load import WrongAnswer
 from benchmarks.servers import NAMES, NotStarted
 
@@ -16,6 +19,9 @@ from benchmarks.servers import NAMES, NotStarted
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("hot-paths", "reports"), default="hot-paths")
+    parser.add_argument("--people", type=int, default=Crowd().people, help="how many there are, for reports")
+    parser.add_argument("--lessons", type=int, default=Crowd().lessons, help="how many there are, for reports")
     parser.add_argument("--seconds", type=float, default=0.7, help="length of one server's turn in a round")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--only", default=",".join(NAMES), help=f"some of {', '.join(NAMES)}, separated by commas")
@@ -25,8 +31,15 @@ def main() -> None:
     names = [name.strip() for name in arguments.only.split(",")]
     if not set(names) <= set(NAMES):
         parser.error(f"--only takes {', '.join(NAMES)}")
-    cores = cores_.choose()
     console = Console()
+    if arguments.what == "reports":
+        try:
+            crowd = Crowd(people=arguments.people, lessons=arguments.lessons)
+            reports.run(crowd, console, write=not arguments.no_write)
+        except NotStarted as error:
+            sys.exit(f"benchmarks: {error}")
+        return
+    cores = cores_.choose()
     if not cores.pinned:
         console.print("[yellow]Processes cannot be pinned to two cores here: the numbers will be worth less.[/yellow]")
     try:

@@ -61,8 +61,8 @@ def running(name: str, cores: Cores, *, module: str | None = None) -> Iterator[R
             process = undo.enter_context(_process([*_MODULE, "benchmarks.peer", "--port", str(port)], {}))
             target, pids = Target(port, "/v2", "acme", "unused"), [process.pid]
         else:
-            postgres = undo.enter_context(_postgres(directory)) if name.startswith("postgres") else None
-            environment = _environment(directory, port, "" if postgres is None else _database(postgres))
+            postgres = undo.enter_context(postgres_in(directory)) if name.startswith("postgres") else None
+            environment = settings_of(directory, port, "" if postgres is None else database_of(postgres))
             key = _company_and_key(environment)
             if name.endswith("floor"):
                 command = [*_MODULE, "benchmarks.floor", "--port", str(port)]
@@ -79,7 +79,8 @@ def running(name: str, cores: Cores, *, module: str | None = None) -> Iterator[R
 _MODULE = [sys.executable, "-m"]
 
 
-def _environment(directory: Path, port: int, address: str) -> dict[str, str]:
+def settings_of(directory: Path, port: int, address: str) -> dict[str, str]:
+    """The environment of an installation in this directory."""
     return {
         "ROLLBOOK_DATA_DIR": str(directory / "data"),
         "ROLLBOOK_DATABASE_URL": address,
@@ -133,7 +134,7 @@ def _clean() -> dict[str, str]:
 
 
 @contextmanager
-def _postgres(directory: Path) -> Iterator[PostgresServer]:
+def postgres_in(directory: Path) -> Iterator[PostgresServer]:
     """A server of its own, so that its work in the background is counted for whoever caused it.
 
     As root it runs under a user of its own, which must be able to reach the directory.
@@ -146,7 +147,8 @@ def _postgres(directory: Path) -> Iterator[PostgresServer]:
         server.cleanup()
 
 
-def _database(server: PostgresServer) -> str:
+def database_of(server: PostgresServer) -> str:
+    """The address of a new database."""
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE rollbook")
     address: str = server.get_uri("rollbook")

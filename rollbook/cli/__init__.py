@@ -17,6 +17,7 @@ from rollbook.cli import (
     lesson,
     links,
     path,
+    report,
     server,
     trigger,
     user,
@@ -44,6 +45,7 @@ app.add_typer(trigger.app, name="trigger")
 server.add_to(app)
 links.add_to(app)
 exchange.add_to(app)
+report.add_to(app)
 checks.add_to(app)
 
 

@@ -18,18 +18,31 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from rollbook import spreadsheet
+from rollbook import clock, spreadsheet
 from rollbook.cli.output import OPERATOR, Json, Subdomain, opened
 from rollbook.errors import InvalidValue
+from rollbook.learning.reports import export as reports
 from rollbook.people import companies
 from rollbook.people.authorization import Who
 from rollbook.people.csv import exporting, importing
 from rollbook.people.csv.importing import Import
 from rollbook.people.csv.plan import Plan
 
+
+def _assignments(engine: reports.Reader, company_id: str, *, archived: bool) -> Iterator[Sequence[Any]]:
+    if archived:
+        raise InvalidValue(
+            "Assignments are exported of active people alone; the audit report has leavers too: "
+            "rollbook report SUBDOMAIN audit --as-of DATE",
+            field="archived",
+        )
+    who = Who(company_id, OPERATOR, "admin")
+    return reports.rows(engine, who, "assignments", today=clock.now().date())
+
+
 # What can be exported: the rows, headings first, of a company, with archived people or without.
 Export = Callable[..., Iterator[Sequence[Any]]]
-EXPORTS: dict[str, Export] = {"people": exporting.rows}
+EXPORTS: dict[str, Export] = {"people": exporting.rows, "assignments": _assignments}
 
 _DONE = {"create": "created", "change": "changed", "archive": "archived", "restore": "restored"}
 _MARK = "\ufeff"
@@ -70,13 +83,13 @@ def import_(
 
 def export(
     subdomain: Subdomain,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="people.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="people or assignments.")],
     output: Annotated[Path | None, typer.Option(help="The file to write; standard output without it.")] = None,
     archived: Annotated[bool, typer.Option("--archived", help="Archived people too.")] = False,
     excel: Annotated[bool, typer.Option("--excel", help="Begin with the mark by which Excel knows UTF-8.")] = False,
     json: Json = False,
 ) -> None:
-    """Write the people of a company as CSV, in the columns that `rollbook import` takes back."""
+    """Write a company's people as CSV, in the columns that `rollbook import` takes back, or what they are assigned."""
     rows = EXPORTS.get(what)
     if rows is None:
         raise InvalidValue(f"{what!r} cannot be exported; use one of {', '.join(EXPORTS)}.", field="what")

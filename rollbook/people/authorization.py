@@ -14,7 +14,7 @@ from rollbook.errors import Forbidden
 from rollbook.people import memberships, roles
 from rollbook.people.groups import Group
 from rollbook.people.record import User
-from rollbook.people.roles import Permission, Role
+from rollbook.people.roles import Permission, Reach, Role
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -71,6 +71,16 @@ def carries(who: Who, permission: Permission) -> bool:
     if who.actor.kind == "api":
         return who.role == "admin" and permission not in roles.NOT_FOR_KEYS and roles.permits(who.role, permission)
     return who.actor.kind == "operator" or (who.user_id is not None and roles.permits(who.role, permission))
+
+
+def reach(who: Who, permission: Permission) -> Reach:
+    """How far a permission reaches for somebody, for lists that show as much as they may see. Raises Forbidden where it
+    is not theirs at all.
+    """
+    if not carries(who, permission):
+        raise Forbidden(_sentence(who, permission, _NOTHING))
+    found = roles.reach(who.role, permission)
+    return "all" if who.actor.kind == "operator" or found is None else found
 
 
 def _is_own(who: Who, target: Target) -> bool:

@@ -94,7 +94,8 @@ def test_a_file_goes_in_and_out_again(home: dict[str, str], tmp_path: Path) -> N
         (("import", "acme", "-"), "", "The file is empty."),
         (("import", "nobody", "-"), "email\n", "There is no company 'nobody'"),
         (("import", "acme", "-"), "email,shoe\n", "No column is called 'shoe'. The columns are id, external_id,"),
-        (("export", "acme", "cars"), "", "'cars' cannot be exported; use one of people"),
+        (("export", "acme", "cars"), "", "'cars' cannot be exported; use one of people, assignments."),
+        (("export", "acme", "assignments", "--archived"), "", "Assignments are exported of active people alone;"),
         (("export", "acme", "people", "--output", "/nowhere/x.csv"), "", "/nowhere/x.csv cannot be written: No such"),
     ],
 )

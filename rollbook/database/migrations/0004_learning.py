@@ -66,7 +66,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("company_id", "user_id", "content_id", name="uq_assignments_content"),
     )
     op.create_index(
-        "ix_assignments_content", "assignments", ["company_id", "content_id", "state", "user_id"], unique=False
+        "ix_assignments_content",
+        "assignments",
+        ["company_id", "content_id", "state", "user_id", "due_on", "score"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_assignments_user",
+        "assignments",
+        ["company_id", "user_id", "content_id", "state", "due_on", "score"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_assignments_opened",
+        "assignments",
+        ["company_id", "opened_at", "state", "user_id", "content_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_assignments_completed",
+        "assignments",
+        ["company_id", "completed_at", "user_id", "content_id"],
+        unique=False,
+        sqlite_where=sa.text("completed_at IS NOT NULL"),
+        postgresql_where=sa.text("completed_at IS NOT NULL"),
     )
     op.create_index(
         "ix_assignments_due",
@@ -169,6 +192,15 @@ def upgrade() -> None:
             name="fk_assignment_rounds_assignment",
         ),
         sa.PrimaryKeyConstraint("company_id", "assignment_id", "round", name="pk_assignment_rounds"),
+    )
+    op.create_index("ix_assignment_rounds_opened", "assignment_rounds", ["company_id", "opened_at"], unique=False)
+    op.create_index(
+        "ix_assignment_rounds_completed",
+        "assignment_rounds",
+        ["company_id", "completed_at"],
+        unique=False,
+        sqlite_where=sa.text("completed_at IS NOT NULL"),
+        postgresql_where=sa.text("completed_at IS NOT NULL"),
     )
     op.create_table(
         "path_progress",
