@@ -15,11 +15,11 @@ _COLUMNS = (
 )
 _USER_COLUMNS = _COLUMNS.split(", ")
 _USER = ", ".join(f"u.{column}" for column in _USER_COLUMNS)
-_KEY = "k.id, k.digest, k.scope, k.expires_at, k.revoked_at, c.subdomain"
+_KEY = "k.id, k.digest, k.scope, k.expires_at, k.revoked_at, c.subdomain, c.rules_version"
 # Where the columns stand that the floor reads again.
 KEY_ID, DIGEST = 0, 1
 ID, USER_NAME, JOB_TITLE, ARCHIVED_AT, VERSION = (
-    6 + _USER_COLUMNS.index(column) for column in ("id", "user_name", "job_title", "archived_at", "version")
+    7 + _USER_COLUMNS.index(column) for column in ("id", "user_name", "job_title", "archived_at", "version")
 )
 
 _CREATED = (

@@ -23,4 +23,7 @@ REACTIONS: dict[str, tuple[Reaction, ...]] = {
     "UserJoined": (Reaction("inherit_assignments", only_if="joined_from"),),
     "AssignmentCompleted": (Reaction("after_completion", only_if="followed"),),
     "LessonCompleted": (Reaction("after_completion", only_if="followed"),),
+    "UserCreated": (Reaction("greet_member", only_if="followed"),),
+    "UserRestored": (Reaction("greet_member", only_if="followed"),),  # the first time, of somebody made archived
+    "GroupJoined": (Reaction("greet_member", only_if="followed"),),
 }

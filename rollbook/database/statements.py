@@ -150,10 +150,11 @@ class Tx:
     later call or by the commit.
 
     `careful` says that this is another turn: something objected to what the first one wrote. In `draft` a room may keep
-    rows back until they are whole; whoever began it writes them.
+    rows back until they are whole; whoever began it writes them. `rules_version` is a company and the version of its
+    rules (people/rulebook.py), where a statement on the way told it.
     """
 
-    __slots__ = ("_compiler", "_connection", "_writing", "careful", "draft")
+    __slots__ = ("_compiler", "_connection", "_writing", "careful", "draft", "rules_version")
 
     def __init__(
         self, connection: Connection, compiler: Compiler, *, writing: Connection | None = None, careful: bool = False
@@ -163,6 +164,7 @@ class Tx:
         self._compiler = compiler
         self.careful = careful
         self.draft: list[Any] | None = None
+        self.rules_version: tuple[str, str | None] | None = None
 
     def send(self, statement: Statement, parameters: Parameters | None = None) -> Answer:
         """Starts a statement of a module; read its rows from the answer."""

@@ -17,7 +17,7 @@ from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
 from rollbook.database import Database
 from rollbook.jobs import assigning
-from rollbook.people import alarms, mass_archive
+from rollbook.people import alarms, mass_archive, rule_builds, second_looks
 
 log = structlog.get_logger()
 
@@ -68,9 +68,38 @@ async def prune(database: Database, task: Task) -> None:
         pass
 
 
+async def build_rule(database: Database, task: Task) -> None:
+    """Builds the rule that a smart group was given, step by step; whoever comes or goes is told."""
+    group_id, version = task.payload["group_id"], task.payload["version"]
+    while True:
+        now = clock.now()
+        more = await database.write(
+            lambda tx, now=now: rule_builds.step(tx, task.company_id, group_id, version, now=now)  # type: ignore[misc]
+        )
+        if not more:
+            break
+        await database.write(lambda tx, now=now: queue.extend(tx, task, now=now))  # type: ignore[misc]
+
+
+async def look_back(database: Database, task: Task) -> None:
+    """Looks again at whoever changed while a rule was built (people/second_looks.py)."""
+    group_id, version, until = task.payload["group_id"], task.payload["version"], task.payload["until"]
+    after: str | None = task.payload["after"]
+    while after is not None:
+        now = clock.now()
+        after = await database.write(
+            lambda tx, after=after, now=now: second_looks.look_back(  # type: ignore[misc]
+                tx, task.company_id, group_id, version, after=after, until=until, now=now
+            )
+        )
+        await database.write(lambda tx, now=now: queue.extend(tx, task, now=now))  # type: ignore[misc]
+
+
 TASKS: dict[str, Work] = {
     "watch_archives": watch_archives,
     "restore_archived": restore_archived,
+    "build_rule": build_rule,
+    "look_back": look_back,
     "prune": prune,
     "assign_group": assigning.assign_group,
     "withdraw_group": assigning.withdraw_group,

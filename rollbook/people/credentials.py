@@ -46,7 +46,9 @@ _KEY = (
     api_keys.c.expires_at,
     api_keys.c.revoked_at,
     companies.c.subdomain,
+    companies.c.rules_version,  # what follows a change of people would have to ask for it
 )
+_OF_KEY = len(_KEY)
 _KEYS = api_keys.join(companies, companies.c.id == api_keys.c.company_id)
 _THE_KEY = (api_keys.c.company_id == bindparam("company"), api_keys.c.prefix == bindparam("prefix"))
 _ALONE = select(*_KEY).select_from(_KEYS).where(*_THE_KEY)
@@ -93,18 +95,19 @@ class Claim:
         """Whose key it is. Raises Unauthorized."""
         self._rows = self._answer.all()
         row: Any = self._rows[0] if self._rows else self._key_alone()
-        key_id, digest, kept_scope, expires_at, revoked_at, subdomain = row[:6] if row else _NO_KEY
+        key_id, digest, kept_scope, expires_at, revoked_at, subdomain, rules = row[:_OF_KEY] if row else _NO_KEY
         matches = pepper.matches(self._token.text, digest)
         expired = expires_at is not None and expires_at <= clock.text(now)
         named = self._subdomain is None or self._subdomain.strip().lower() == subdomain
         if not (matches and row and kept_scope == scope and named) or expired or revoked_at:
             raise Unauthorized(_REFUSED)
+        self._tx.rules_version = (self._token.company_id, rules)
         stale = pepper.previous is not None and digest != pepper.digest(self._token.text)
         return Holder(self._token.company_id, subdomain, key_id, scope, stale)
 
     def users(self) -> list[User]:
         """Whom the look-up found; nobody before `holder` has returned."""
-        return [User(*row[6:]) for row in self._rows if row[6] is not None]
+        return [User(*row[_OF_KEY:]) for row in self._rows if row[_OF_KEY] is not None]
 
     def user(self) -> User | None:
         """The one user that the look-up found, or None."""
@@ -117,7 +120,7 @@ class Claim:
         return self._tx.one(_ALONE, {"company": self._token.company_id, "prefix": self._token.prefix})
 
 
-_NO_KEY = ("", "", "", None, None, "")
+_NO_KEY = ("", "", "", None, None, "", None)
 
 
 def claim(

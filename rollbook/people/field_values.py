@@ -21,11 +21,12 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import field_values, users
 from rollbook.errors import Conflict, Forbidden
-from rollbook.people import fields, record
+from rollbook.people import fields, following, record
 from rollbook.people.attribute_mapping import ROLLBOOK_USER
 from rollbook.people.fields import OWNER_WORDS, PREFIX, Field
 from rollbook.people.folding import fold
 from rollbook.people.record import User
+from rollbook.people.rules.tree import CUSTOM
 
 KEY_LENGTH = 300  # characters of a value in its index: PostgreSQL takes 2,704 bytes a row, with the ids
 
@@ -187,6 +188,7 @@ def _put(
     _write(tx, user, field, value, actor=actor, now=now)
     changes = {f"{PREFIX}{field.name}": [before, value]}
     events.record(tx, user.company_id, "UserFieldChanged", user.id, changes, actor=actor, now=now)
+    following.moved(tx, user.company_id, user.id, CUSTOM + field.id, actor=actor, now=now)
 
 
 def _show(tx: Tx, user: User, field: Field, value: str | None, *, now: datetime) -> None:

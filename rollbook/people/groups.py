@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -17,9 +17,10 @@ from rollbook.activity.events import Actor
 from rollbook.database import Row, Tx
 from rollbook.database.tables import groups as table
 from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.people import rule_versions, rulebook
 from rollbook.people.folding import fold
 
-Kind = Literal["everyone", "custom"]
+Kind = Literal["everyone", "custom", "smart"]
 
 EVERYONE = "Everyone"
 LONGEST_NAME = 200
@@ -27,7 +28,9 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group as stored; instants are text (`clock.text`)."""
+    """A group as stored; instants are text (`clock.text`). Its members are those of its `version` (0 where they are put
+    in by hand); `followed` says that something is assigned to whoever joins.
+    """
 
     id: str
     company_id: str
@@ -35,6 +38,7 @@ class Group:
     kind: Kind
     archived_at: str | None
     created_at: str
+    version: int = 0
     followed: bool = False
 
 
@@ -45,11 +49,13 @@ _COLUMNS = (
     table.c.kind,
     table.c.archived_at,
     table.c.created_at,
+    table.c.version,
     table.c.followed,
 )
 _OF_COMPANY = table.c.company_id == bindparam("company")
 _ONE = select(*_COLUMNS).where(_OF_COMPANY, table.c.id == bindparam("group"))
-_ONE_LOCKED = _ONE.with_for_update()
+# Whoever puts people into the group meanwhile need not wait: no group is ever deleted.
+_ONE_LOCKED = _ONE.with_for_update(key_share=True)
 _NAMED = select(*_COLUMNS).where(_OF_COMPANY, table.c.name_key == bindparam("key"))
 _ALL = select(*_COLUMNS).where(_OF_COMPANY, table.c.archived_at.is_(None)).order_by(table.c.name_key, table.c.id)
 _ARCHIVED = select(*_COLUMNS).where(_OF_COMPANY, table.c.archived_at.is_not(None)).order_by(table.c.name, table.c.id)
@@ -111,41 +117,59 @@ def rename(tx: Tx, group: Group, name: str, *, actor: Actor, now: datetime) -> G
     if tx.careful and key is not None:
         _refuse_taken(tx, group.company_id, name, group)
     _change(tx, group, {"name": name, "name_key": key}, now)
+    rulebook.renew_if_any(tx, group.company_id)
     changes = {"name": [group.name, name]}
     events.record(tx, group.company_id, "GroupRenamed", group.id, changes, actor=actor, now=now)
     return get(tx, group.company_id, group.id)
 
 
 def archive(tx: Tx, group: Group, *, actor: Actor, now: datetime) -> Group:
-    """Out of every list; members and managers are kept, and the name is free for another group. Idempotent."""
+    """Out of every list; members and managers are kept, and the name is free for another group. Idempotent.
+
+    A smart group follows nothing any more, and rules that read the group take it for empty.
+    """
     _refuse_fixed(group)
     if group.archived_at:
         return group
     at = clock.text(now)
     _change(tx, group, {"archived_at": at, "name_key": None}, now)
+    rulebook.renew_if_any(tx, group.company_id)
+    if group.kind == "smart":
+        rule_versions.give_up(tx, group.company_id, group.id)
+    rule_versions.start_readers(tx, group.company_id, group.id, actor=actor, now=now)
     changes = {"archived_at": [None, at]}
     events.record(tx, group.company_id, "GroupArchived", group.id, changes, actor=actor, now=now)
     return get(tx, group.company_id, group.id)
 
 
 def restore(tx: Tx, group: Group, *, actor: Actor, now: datetime) -> Group:
-    """The same group again. Idempotent. Raises Conflict where another group has the name by now."""
+    """The same group again; a smart one is built anew. Idempotent. Raises Conflict where another group has the name."""
     if group.archived_at is None:
         return group
     if tx.careful:
         _refuse_taken(tx, group.company_id, group.name, group)
     _change(tx, group, {"archived_at": None, "name_key": fold(group.name)}, now)
+    rulebook.renew_if_any(tx, group.company_id)
+    if group.kind == "smart":
+        rule_versions.start_again(tx, group.company_id, group.id, actor=actor, now=now)
+    rule_versions.start_readers(tx, group.company_id, group.id, actor=actor, now=now)
     changes = {"archived_at": [group.archived_at, None]}
     events.record(tx, group.company_id, "GroupRestored", group.id, changes, actor=actor, now=now)
     return get(tx, group.company_id, group.id)
 
 
 def set_followed(tx: Tx, group: Group, followed: bool, *, now: datetime) -> Group:
-    """Says whether something is assigned to whoever joins. Idempotent."""
+    """Says whether something is assigned to whoever joins: from here on their events say so. Idempotent."""
     if followed == group.followed:
         return group
-    tx.run(_UPDATE, {"company": group.company_id, "group": group.id, "followed": int(followed)})
-    return replace(group, followed=followed)
+    _change(tx, group, {"followed": int(followed)}, now)
+    rulebook.renew(tx, group.company_id)
+    return get(tx, group.company_id, group.id)
+
+
+def count(tx: Tx, group: Group, version: int, *, now: datetime) -> None:
+    """From here on the members of this version of its rule are those of a smart group."""
+    _change(tx, group, {"version": version}, now)
 
 
 def refuse_archived(group: Group) -> None:
@@ -154,7 +178,7 @@ def refuse_archived(group: Group) -> None:
         raise Conflict(f"The group {group.name} is archived; restore it first.", field="archived_at")
 
 
-def _change(tx: Tx, group: Group, values: dict[str, str | None], now: datetime) -> None:
+def _change(tx: Tx, group: Group, values: dict[str, str | int | None], now: datetime) -> None:
     tx.run(_UPDATE, {"company": group.company_id, "group": group.id, **values, "updated_at": clock.text(now)})
 
 
@@ -180,5 +204,5 @@ def _checked(name: str) -> str:
 
 
 def _group(row: Row) -> Group:
-    group = Group(*row)
-    return replace(group, followed=bool(group.followed))
+    id_, company_id, name, kind, archived_at, created_at, version, followed = row
+    return Group(id_, company_id, name, kind, archived_at, created_at, version, bool(followed))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Insert, Select, Table, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
@@ -19,11 +19,13 @@ from rollbook.activity.events import Actor
 from rollbook.database import Row, Tx
 from rollbook.database.tables import active_users, group_managers, group_members, groups
 from rollbook.errors import Conflict, InvalidValue
+from rollbook.people import following, group_moves, record
 from rollbook.people import groups as groups_
-from rollbook.people import record
 from rollbook.people.groups import EVERYONE, Group, refuse_archived
+from rollbook.people.readings import COUNTING
 from rollbook.people.record import User
 from rollbook.people.roles import MANAGING
+from rollbook.people.rulebook import group_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def _take_out(table: Table) -> Any:
             table.c.company_id == bindparam("company"),
             table.c.group_id == bindparam("group"),
             table.c.user_id == bindparam("user"),
+            *([table.c.version == 0] if "version" in table.c else []),
         )
         .returning(table.c.user_id)
     )
@@ -74,9 +77,17 @@ def _listed(table: Table, since: Any) -> Select[Any]:
             active_users,
             (active_users.c.company_id == table.c.company_id) & (active_users.c.id == table.c.user_id),
         )
+        .join(groups, _counting(table))
         .where(table.c.company_id == bindparam("company"), table.c.group_id == bindparam("group"))
         .order_by(table.c.user_id)
     )
+
+
+def _counting(table: Table) -> ColumnElement[bool]:
+    """The rows that count: in a smart group those of the version that its rule has now."""
+    if table is group_members:
+        return COUNTING
+    return (groups.c.company_id == table.c.company_id) & (groups.c.id == table.c.group_id)
 
 
 _JOIN, _LEAVE = _take_in(group_members), _take_out(group_members)
@@ -100,6 +111,7 @@ _SIZES = (
         active_users,
         (active_users.c.company_id == group_members.c.company_id) & (active_users.c.id == group_members.c.user_id),
     )
+    .join(groups, COUNTING)
     .where(group_members.c.company_id == bindparam("company"))
     .group_by(group_members.c.group_id)
 )
@@ -110,7 +122,7 @@ _ALL_ACTIVE = select(func.count()).select_from(active_users).where(_ACTIVE_OF_CO
 def _names(table: Table) -> Select[Any]:
     return (
         select(groups.c.id, groups.c.name)
-        .join_from(table, groups, (groups.c.company_id == table.c.company_id) & (groups.c.id == table.c.group_id))
+        .join_from(table, groups, _counting(table))
         .where(
             table.c.company_id == bindparam("company"),
             table.c.user_id == bindparam("user"),
@@ -130,7 +142,7 @@ _REACHES = (
         (group_members.c.company_id == group_managers.c.company_id)
         & (group_members.c.group_id == group_managers.c.group_id),
     )
-    .join(groups, (groups.c.company_id == group_managers.c.company_id) & (groups.c.id == group_managers.c.group_id))
+    .join(groups, COUNTING)
     .where(
         group_managers.c.company_id == bindparam("company"),
         group_managers.c.user_id == bindparam("manager"),
@@ -159,7 +171,10 @@ def join(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> bo
     ids = {"company_id": group.company_id, "group_id": group.id, "version": 0, "user_id": user.id}
     if tx.one(_JOIN, ids | {"joined_at": at}) is None:
         return False
-    _tell(tx, "GroupJoined", user, [None, group.name], group, actor=actor, now=now)
+    group_moves.joined(
+        tx, user.company_id, user.id, group.id, group.name, followed=group.followed, actor=actor, now=now
+    )
+    following.moved(tx, user.company_id, user.id, group_key(group.id), actor=actor, now=now)
     return True
 
 
@@ -168,7 +183,8 @@ def leave(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> b
     _refuse_made_by_itself(group)
     if tx.one(_LEAVE, {"company": group.company_id, "group": group.id, "user": user.id}) is None:
         return False
-    _tell(tx, "GroupLeft", user, [group.name, None], group, actor=actor, now=now)
+    group_moves.left(tx, user.company_id, user.id, group.id, group.name, actor=actor, now=now)
+    following.moved(tx, user.company_id, user.id, group_key(group.id), actor=actor, now=now)
     return True
 
 
@@ -253,9 +269,13 @@ def reaches(tx: Tx, company_id: str, manager_id: str, *, user_id: str) -> bool:
 
 
 def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> None:
-    """Puts a person into the groups of the record that ended and was theirs; managing is for a person to give again."""
+    """Puts a person into the groups of the record that ended and was theirs, those that are filled by hand; managing is
+    for a person to give again.
+    """
     for group_id in groups_of(tx, old):
-        join(tx, groups_.get(tx, new.company_id, group_id), new, actor=actor, now=now)
+        group = groups_.get(tx, new.company_id, group_id)
+        if group.kind == "custom":
+            join(tx, group, new, actor=actor, now=now)
 
 
 def forget(tx: Tx, user: User) -> None:
@@ -269,6 +289,11 @@ def _member(row: Row) -> Member:
 
 
 def _refuse_made_by_itself(group: Group) -> None:
+    if group.kind == "smart":
+        raise Conflict(
+            f"A rule fills {group.name}: change the rule (rollbook group rule), or what it reads of the person.",
+            field="kind",
+        )
     if group.kind != "custom":
         raise Conflict(f"Nobody is put into {group.name} or taken out by hand.", field="kind")
 

@@ -19,7 +19,7 @@ from rollbook.database import Tx
 from rollbook.database.statements import Answer
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import addresses, alarms, claims, field_values, profiles, record, sign_in
+from rollbook.people import addresses, alarms, claims, field_values, following, profiles, record, sign_in
 from rollbook.people.credentials import LookUp
 from rollbook.people.profiles import Profile
 from rollbook.people.record import NOT_SHOWN, OF_COMPANY, SELECT, User, kept_changes, profile_of
@@ -108,7 +108,9 @@ def create(
     if not active:
         changes["archived_at"] = [None, at]
     changes |= {name: [None, NOT_SHOWN] for name in sorted(profile.kept)}
-    events.record(tx, company_id, "UserCreated", user.id, changes, actor=actor, now=now)
+    about = following.about_everyone(tx, company_id) if active else None
+    events.record(tx, company_id, "UserCreated", user.id, changes, about=about, actor=actor, now=now)
+    following.follow(tx, None, user, (), actor=actor, now=now)
     if user.hire_date is not None:
         field_values.note_hire_date(tx, user, user.hire_date, actor=actor, now=now)
     return user
@@ -262,8 +264,13 @@ def change(
         names = keys.get("user_name_key"), values.get("external_id"), keys.get("email_claim")
         claims.refuse_taken(tx, user.company_id, user, *names)
     tx.run(_UPDATE, {"company": user.company_id, "user": user.id, **written, **keys})
+    # Whoever was made archived comes in when they are restored for the first time.
+    newcomer = after.active and user.archived_at == user.created_at
+    about = following.about_everyone(tx, user.company_id) if newcomer else None
     for kind, changes in kinds:
-        events.record(tx, user.company_id, kind, user.id, changes, actor=actor, now=now)
+        of_kind = about if kind == "UserRestored" else None
+        events.record(tx, user.company_id, kind, user.id, changes, about=of_kind, actor=actor, now=now)
+    following.follow(tx, user, after, values, actor=actor, now=now)
     if "hire_date" in values:
         field_values.note_hire_date(tx, after, after.hire_date, actor=actor, now=now)
     if user.active and not after.active:

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("rule", JSON, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("cursor", sa.Text(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=True),
         sa.Column("made_by", sa.Text(), nullable=False),
         sa.Column("made_at", sa.Text(), nullable=False),
         sa.CheckConstraint("state IN ('building', 'live', 'replaced')", name="ck_group_rules_state"),

@@ -42,7 +42,9 @@ group_rules = Table(
     Column("version", Integer, nullable=False),
     Column("rule", json(), nullable=False),
     Column("state", Text, nullable=False),
-    Column("cursor", Text, nullable=False),  # the id of the last user looked at
+    Column("cursor", Text, nullable=False),  # the id of the last user looked at, then of the last one told of
+    # The version whose members were told that they are in; NULL before the switch, and when everybody was told.
+    Column("told", Integer),
     Column("made_by", Text, nullable=False),
     Column("made_at", Text, nullable=False),
     PrimaryKeyConstraint("company_id", "group_id", "version", name="pk_group_rules"),

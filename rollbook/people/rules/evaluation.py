@@ -20,7 +20,7 @@ class Person:
     company's own fields (by field id) and the groups (ids) are asked for once, and only where a rule needs them.
     """
 
-    __slots__ = ("_custom", "_folded", "_groups", "_values", "custom_of", "groups_of", "record")
+    __slots__ = ("_custom_of", "_folded", "_groups", "_groups_of", "_values", "record")
 
     def __init__(
         self,
@@ -29,18 +29,23 @@ class Person:
         groups_of: Callable[[], Container[str]],
     ) -> None:
         self.record = record
-        self.custom_of = custom_of
-        self.groups_of = groups_of
+        self._custom_of = custom_of
+        self._groups_of = groups_of
         self._folded: dict[str, str] = {}
         self._values: Mapping[str, str] | None = None
         self._groups: Container[str] | None = None
 
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What they have in the company's own fields."""
+        if self._values is None:
+            self._values = self._custom_of()
+        return self._values
+
     def value(self, field: str) -> str | None:
         """What stands in a field, None for nothing."""
         if field.startswith(CUSTOM):
-            if self._values is None:
-                self._values = self.custom_of()
-            return self._values.get(field[len(CUSTOM) :])
+            return self.values.get(field[len(CUSTOM) :])
         value: str | None = _GET[field](self.record)
         return value or None
 
@@ -54,7 +59,7 @@ class Person:
     def in_group(self, group_id: str) -> bool:
         """Whether they are in a group."""
         if self._groups is None:
-            self._groups = self.groups_of()
+            self._groups = self._groups_of()
         return group_id in self._groups
 
 

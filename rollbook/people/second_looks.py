@@ -1,0 +1,128 @@
+"""A second look at whoever changed while a rule was built: a transaction that began before the rule was given, or
+before the switch, followed the rules of then. And how one person is told that they came into a group or left it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from rollbook import clock
+from rollbook.activity import queue
+from rollbook.database import Tx
+from rollbook.database.tables import events as events_table
+from rollbook.database.tables import group_members
+from rollbook.people import following, group_moves, groups, readings, rule_versions, rulebook
+from rollbook.people.groups import Group
+from rollbook.people.readings import Facts
+from rollbook.people.rule_versions import Version
+from rollbook.people.rulebook import Rulebook, group_key
+from rollbook.people.rules import evaluation
+
+LOOK = 100  # events looked at in one write
+OVERLAP = timedelta(seconds=60)  # longer than any transaction lasts
+
+_SUBJECTS = (
+    select(events_table.c.id, events_table.c.subject_id)
+    .where(
+        events_table.c.company_id == bindparam("company"),
+        events_table.c.id > bindparam("after"),
+        events_table.c.id <= bindparam("until"),
+    )
+    .order_by(events_table.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+def ask(tx: Tx, group: Group, version: Version, *, now: datetime) -> None:
+    """Asks for it once the last transaction that may have followed the rules of before has ended."""
+    payload = {
+        "group_id": group.id,
+        "version": version.version,
+        "after": clock.first_id_at(clock.moment(version.made_at) - OVERLAP),
+        "until": clock.first_id_at(now + OVERLAP),
+    }
+    queue.enqueue(tx, group.company_id, "look_back", payload, due_at=now + OVERLAP, now=now)
+
+
+def look_back(
+    tx: Tx, company_id: str, group_id: str, version: int, *, after: str, until: str, now: datetime
+) -> str | None:
+    """Looks again at the subjects of the next events between two ids; the last id looked at, None at the end."""
+    found = rule_versions.find(tx, company_id, group_id, version)
+    rows = tx.all(_SUBJECTS, {"company": company_id, "after": after, "until": until, "limit": LOOK})
+    group = groups.get(tx, company_id, group_id)
+    if found is None or found.state != "live" or group.archived_at or not rows:
+        return None
+    subjects = sorted({row[1] for row in rows})
+    people = [facts for facts in readings.locked(tx, company_id, subjects) if facts.here]
+    ids = [facts.id for facts in people]
+    members = in_versions(tx, group, (version,), ids)
+    told = _told_by_events(tx, group, ids)
+    book = rulebook.of(tx, company_id)
+    meets = evaluation.compiled(found.rule)
+    for facts in people:
+        member = meets(readings.person(tx, facts, company_id, everyone(tx, company_id))[0])
+        if member != ((facts.id, version) in members):
+            following.put(tx, company_id, group_id, version, facts.id, member, clock.text(now))
+            follow_on(tx, group, found, facts, book, now=now)
+        if member != (facts.id in told):
+            tell(tx, group, found, facts, member, now=now)
+    last: str = rows[-1][0]
+    return last
+
+
+def _told_by_events(tx: Tx, group: Group, user_ids: Collection[str]) -> set[str]:
+    """Who of these was last told that they are in the group."""
+    if not user_ids:
+        return set()
+    query = (
+        select(events_table.c.subject_id, events_table.c.kind, events_table.c.changes)
+        .where(
+            events_table.c.company_id == group.company_id,
+            events_table.c.subject_id.in_(user_ids),
+            events_table.c.kind.in_(("GroupJoined", "GroupLeft")),
+        )
+        .order_by(events_table.c.id)
+    )
+    told: set[str] = set()
+    for user_id, kind, changes in tx.search(query):
+        if group.id in msgspec.json.decode(changes).get("group_id", ()):
+            (told.add if kind == "GroupJoined" else told.discard)(user_id)
+    return told
+
+
+def tell(tx: Tx, group: Group, version: Version, facts: Facts, member: bool, *, now: datetime) -> None:
+    """Tells one person, who is locked."""
+    whom = (tx, group.company_id, facts.id, group.id, group.name)
+    if member:
+        group_moves.joined(*whom, followed=group.followed, actor=version.maker, now=now)
+    else:
+        group_moves.left(*whom, actor=version.maker, now=now)
+
+
+def follow_on(tx: Tx, group: Group, version: Version, facts: Facts, book: Rulebook | None, *, now: datetime) -> None:
+    """Lets the rules follow that read the group, of one person, who is locked."""
+    readers = book.readers_of((group_key(group.id),)) if book is not None else ()
+    if book is not None and readers:
+        following.look_again(tx, group.company_id, facts, book, readers, actor=version.maker, now=now)
+
+
+def in_versions(tx: Tx, group: Group, versions: Sequence[int], user_ids: Collection[str]) -> set[tuple[str, int]]:
+    """Who of these is in which of these versions."""
+    query = select(group_members.c.user_id, group_members.c.version).where(
+        group_members.c.company_id == group.company_id,
+        group_members.c.group_id == group.id,
+        group_members.c.version.in_(versions),
+        group_members.c.user_id.in_(user_ids),
+    )
+    return {(row[0], row[1]) for row in tx.search(query)} if user_ids else set()
+
+
+def everyone(tx: Tx, company_id: str) -> str:
+    """The id of *Everyone* in a company with rules."""
+    book = rulebook.of(tx, company_id)
+    return book.everyone_id if book is not None else ""
