@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 SHOWN = (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at")
 # What happens around a person without changing their record.
-BESIDE = frozenset({"SignInLinkIssued", "SignedIn", "AlarmResolved"})
+BESIDE = frozenset({"SignInLinkIssued", "SignedIn", "AlarmResolved", "GroupJoined", "GroupLeft"})
 WITHOUT_CHANGE = frozenset({"refused", "unchanged"})
 
 

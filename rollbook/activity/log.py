@@ -53,7 +53,8 @@ class Entry(msgspec.Struct, frozen=True):
 _OF_LINE = ("method", "path", "status", "decision", "ignored", "hint")
 _EVENT_AND_LINE = Insertion(events, *OF_EVENT, *_OF_LINE)
 _LINE = Insertion(events, *(name for name in OF_EVENT if name != "kind"), *_OF_LINE)
-_SUBJECT, _CHANGES = OF_EVENT.index("subject_id"), OF_EVENT.index("changes")
+_KIND, _SUBJECT, _CHANGES = (OF_EVENT.index(name) for name in ("kind", "subject_id", "changes"))
+_MOVES = frozenset({"GroupJoined", "GroupLeft"})  # of which one request may make several
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, list[Any]]).decode
 _SELECT = select(
@@ -174,15 +175,23 @@ def prune(tx: Tx, company_id: str, *, before: datetime, limit: int = 500) -> int
 
 
 def _together(kept: Collection[Row], user_id: str | None) -> dict[str, list[Any]]:
-    """What these events changed in one user: each field's first value and its last."""
+    """What these events changed in one user: each field's first value and its last, and the groups left and joined."""
     changes: dict[str, list[Any]] = {}
+    moves: tuple[list[str], list[str]] = ([], [])
     for event in kept:
-        if event[_SUBJECT] == user_id:
-            for name, (old, new) in _decode(event[_CHANGES]).items():
-                if name in changes and changes[name][0] == new:
-                    del changes[name]  # and back again
-                else:
-                    changes[name] = [changes[name][0] if name in changes else old, new]
+        if event[_SUBJECT] != user_id:
+            continue
+        if event[_KIND] in _MOVES:
+            for names, name in zip(moves, _decode(event[_CHANGES])["group"], strict=True):
+                names += [name] if name is not None else []
+            continue
+        for name, (old, new) in _decode(event[_CHANGES]).items():
+            if name in changes and changes[name][0] == new:
+                del changes[name]  # and back again
+            else:
+                changes[name] = [changes[name][0] if name in changes else old, new]
+    if any(moves):
+        changes["groups"] = [", ".join(names) or None for names in moves]
     return changes
 
 

@@ -9,30 +9,42 @@ from typing import Annotated, Any
 import typer
 
 from rollbook import clock
-from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, read, show, table, write
+from rollbook.cli import rules
+from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, read, show, table, write
+from rollbook.cli.rules import GroupName
 from rollbook.database import Tx
-from rollbook.people import companies, groups, memberships, search
+from rollbook.people import companies, groups, memberships, search, smart_groups
 from rollbook.people.groups import Group
 from rollbook.people.record import User
 
-app = typer.Typer(help="Groups: made, filled, managed.", no_args_is_help=True)
+app = typer.Typer(help="Groups: made, filled by hand or by a rule, managed.", no_args_is_help=True)
 
-GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="An id or a name.")]
 UserName = Annotated[str, typer.Argument(metavar="USER", help="An id, a user name or an e-mail.")]
 Verb = Callable[..., bool]
 Change = Callable[..., Group]
 
 
-@app.command(epilog="Example: rollbook group create acme 'Bakers of Lyon'")
+@app.command(epilog="Example: rollbook group create acme 'People of Lyon' --rule 'location = \"Lyon\"'")
 def create(
     subdomain: Subdomain,
     name: Annotated[str, typer.Argument(help="The group's name, as people read it.")],
+    rule: Annotated[str | None, typer.Option(help="Who is in it; without a rule people are put in by hand.")] = None,
     json: Json = False,
 ) -> None:
-    """Make a group without members."""
-    group = write(lambda tx: groups.create(tx, companies.get(tx, subdomain).id, name, actor=OPERATOR, now=clock.now()))
-    row = _row(group, 0)
-    show(row, as_json=json, human=card(row))
+    """Make a group without members, or a smart group, which its rule fills."""
+
+    def work(tx: Tx) -> Group:
+        company_id = companies.get(tx, subdomain).id
+        if rule is None:
+            return groups.create(tx, company_id, name, actor=OPERATOR, now=clock.now())
+        return smart_groups.create(tx, company_id, name, rule, actor=OPERATOR, now=clock.now())
+
+    with opened() as installation:
+        engine = installation.database.engine
+        made = engine.write(work)
+        rules.build(installation, made.company_id, of=made.id, quiet=json)
+        shown = engine.read(lambda tx: rules.row(tx, groups.get(tx, made.company_id, made.id)))
+    show(shown, as_json=json, human=card(shown))
 
 
 @app.command("list", epilog="Example: rollbook group list acme")
@@ -46,12 +58,18 @@ def list_(
     def work(tx: Tx) -> list[dict[str, Any]]:
         company_id = companies.get(tx, subdomain).id
         found = groups.all_of(tx, company_id, archived=archived)
-        sizes = memberships.sizes(tx, company_id, found)
-        return [_row(group, sizes[group.id]) for group in found]
+        return rules.rows(tx, company_id, found)
 
-    columns = {"name": "Name", "kind": "Kind", "members": "Members", "id": "Id"}
-    rows = read(work)
-    show(rows, as_json=json, human=table(rows, columns, empty="No group was archived."))
+    columns = {"name": "Name", "kind": "Kind", "members": "Members", "rule": "Rule", "building": "Building", "id": "Id"}
+    listed = read(work)
+    show(listed, as_json=json, human=table(listed, columns, empty="No group was archived."))
+
+
+@app.command("show", epilog="Example: rollbook group show acme 'Bakers of Lyon'")
+def show_(subdomain: Subdomain, group: GroupName, json: Json = False) -> None:
+    """Show a group: how many are in it, its rule where it has one, and how far a new rule is."""
+    row = read(lambda tx: rules.row(tx, groups.named(tx, companies.get(tx, subdomain).id, group)))
+    show(row, as_json=json, human=card(row))
 
 
 @app.command(epilog="Example: rollbook group members acme 'Bakers of Lyon'")
@@ -143,26 +161,22 @@ def _move(subdomain: str, group: str, user: str, verb: Verb, words: str, as_json
 
 
 def _change(subdomain: str, group: str, change: Change, as_json: bool) -> None:
-    def work(tx: Tx) -> dict[str, Any]:
-        company_id = companies.get(tx, subdomain).id
-        changed = change(tx, groups.named(tx, company_id, group, lock=True))
-        return _row(changed, memberships.sizes(tx, company_id, [changed])[changed.id])
+    """Changes a group; rules that read it are built anew where that concerns them."""
 
-    row = write(work)
+    def work(tx: Tx) -> Group:
+        return change(tx, groups.named(tx, companies.get(tx, subdomain).id, group, lock=True))
+
+    with opened() as installation:
+        engine = installation.database.engine
+        changed = engine.write(work)
+        rules.build(installation, changed.company_id, quiet=as_json)
+        row = engine.read(lambda tx: rules.row(tx, groups.get(tx, changed.company_id, changed.id)))
     show(row, as_json=as_json, human=card(row))
-
-
-def _row(group: Group, size: int) -> dict[str, Any]:
-    return {
-        "id": group.id,
-        "name": group.name,
-        "kind": group.kind,
-        "members": size,
-        "archived_at": group.archived_at,
-        "created_at": group.created_at,
-    }
 
 
 def _show_people(rows: list[dict[str, Any]], as_json: bool, *, empty: str) -> None:
     columns = {"given_name": "Given", "family_name": "Family", "user_name": "User name", "role": "Role", "id": "Id"}
     show(rows, as_json=as_json, human=table(rows, columns, empty=empty))
+
+
+rules.add_to(app)

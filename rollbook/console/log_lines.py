@@ -29,7 +29,7 @@ _REFUSED = {
 }
 _REFUSED_OF_NOBODY = {"POST": "A new person was refused", "GET": "A search was refused"}
 _TONES = {"refused": "bad", "archived": "out", "deleted": "out", "unchanged": "quiet"}
-_WORDS = LABELS | {"role": "Role", "link": "Link"}
+_WORDS = LABELS | {"role": "Role", "link": "Link", "groups": "Groups"}
 _ORDER = {name: place for place, name in enumerate(_WORDS)}
 # What the sentence says already.
 _SAID = frozenset({"created", "archived", "restored", "deleted"})

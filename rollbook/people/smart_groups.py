@@ -22,7 +22,7 @@ from rollbook.people.rules import text, tree
 from rollbook.people.rules.text import Custom, Names
 from rollbook.people.rules.tree import Rule
 
-__all__ = ["Progress", "create", "follow", "names", "parse", "progress", "rule_text", "set_rule"]
+__all__ = ["Progress", "create", "follow", "names", "parse", "progress", "readable", "rule_text", "set_rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,7 @@ def set_rule(tx: Tx, group: Group, rule: str, *, actor: Actor, now: datetime) ->
     then the present one does. Idempotent. Raises InvalidValue for a rule that cannot be read or that would make the
     group read itself, Conflict for a group that is archived or is filled by hand. The group must be locked.
     """
-    if group.kind != "smart":
-        raise Conflict(
-            f"{group.name} has no rule: people are put into it by hand. Make a smart group beside it: "
-            "rollbook group create SUBDOMAIN NAME --rule …",
-            field="kind",
-        )
-    groups.refuse_archived(group)
+    _refuse_without_rule(group)
     read = parse(tx, group.company_id, rule)
     last = rule_versions.newest(tx, group.company_id, group.id)
     if last is not None and last.rule == read and last.state != "replaced":
@@ -73,6 +67,20 @@ def set_rule(tx: Tx, group: Group, rule: str, *, actor: Actor, now: datetime) ->
 def parse(tx: Tx, company_id: str, rule: str) -> Rule:
     """The rule of a text in the names of this company; raises InvalidValue."""
     return text.parse(rule, names(tx, company_id))
+
+
+def readable(tx: Tx, company_id: str, rule: str, group: Group | None) -> Rule:
+    """The rule of a text for this group, or for a new one; raises what saving it would raise."""
+    read = parse(tx, company_id, rule)
+    if group is not None:
+        _refuse_without_rule(group)
+        _refuse_cycle(tx, group, read, names(tx, company_id))
+    return read
+
+
+def everyone_id(tx: Tx, company_id: str) -> str:
+    """The id of *Everyone*."""
+    return next(group.id for group in groups.all_of(tx, company_id) if group.kind == "everyone")
 
 
 def rule_text(tx: Tx, group: Group, *, given: bool = False) -> str | None:
@@ -108,6 +116,16 @@ def names(tx: Tx, company_id: str) -> Names:
         {group.id: group.name for group in groups.all_of(tx, company_id)},
         {group.id: group.name for group in groups.all_of(tx, company_id, archived=True)},
     )
+
+
+def _refuse_without_rule(group: Group) -> None:
+    if group.kind != "smart":
+        raise Conflict(
+            f"{group.name} is filled without a rule. Make a smart group beside it: "
+            "rollbook group create SUBDOMAIN NAME --rule …",
+            field="kind",
+        )
+    groups.refuse_archived(group)
 
 
 def _give(tx: Tx, group: Group, before: Rule | None, rule: Rule, *, actor: Actor, now: datetime) -> None:

@@ -163,10 +163,10 @@ def test_a_smart_group_is_not_filled_by_hand_and_no_other_has_a_rule(company: Co
     for verb in (memberships.join, memberships.leave):
         with pytest.raises(Conflict, match="A rule fills Lyon"):
             company.do(verb, lyon, leo)
-    with pytest.raises(Conflict, match="Bakers has no rule"):
+    with pytest.raises(Conflict, match="Bakers is filled without a rule"):
         company.rule(bakers, LYON)
     everyone = company.ask(groups.named, company.id, "Everyone")
-    with pytest.raises(Conflict, match="Everyone has no rule"):
+    with pytest.raises(Conflict, match="Everyone is filled without a rule"):
         company.rule(everyone, LYON)
 
 
