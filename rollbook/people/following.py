@@ -7,11 +7,11 @@ An archived person's memberships are left as they are; whoever is restored is lo
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
@@ -28,6 +28,7 @@ from rollbook.people.rules.tree import FIELD_OF_COLUMN
 
 Held = frozenset[tuple[str, int]]  # groups with the versions in which somebody is
 Difference = tuple[Entry, bool]  # the version of a group, and whether somebody comes into it
+Sent = tuple[Entry, bool, Answer]
 
 _PUT = insert(group_members).on_conflict_do_nothing()
 _JOIN = _PUT.returning(group_members.c.user_id)
@@ -40,9 +41,6 @@ _LEAVE = (
         group_members.c.user_id == bindparam("user"),
     )
     .returning(group_members.c.user_id)
-)
-_HELD = select(group_members.c.group_id, group_members.c.version).where(
-    group_members.c.company_id == bindparam("company"), group_members.c.user_id == bindparam("user")
 )
 
 
@@ -70,9 +68,13 @@ def follow(tx: Tx, before: User | None, after: User, columns: Iterable[str], *, 
         differences = _differences(book, affected, person, groups, was=was)
     else:
         person, groups = readings.person(tx, after, after.company_id, book.everyone_id)
-        held = _held(tx, after.company_id, after.id)
+        mine = readings.memberships(tx, after.company_id, [after.id]).get(after.id, ())
+        groups.know([group_id for group_id, _, counts in mine if counts], book.everyone_id)
+        held = frozenset([(group_id, version) for group_id, version, _ in mine])
         differences = _differences(book, book.entries, person, groups, held=held)
-    _write(tx, after.company_id, after.id, differences, actor=actor, now=now)
+    _tell_news(
+        tx, after.company_id, after.id, _send(tx, after.company_id, after.id, differences, now), actor=actor, now=now
+    )
 
 
 def about_everyone(tx: Tx, company_id: str) -> dict[str, Any] | None:
@@ -89,23 +91,33 @@ def moved(tx: Tx, company_id: str, user_id: str, key: str, *, actor: Actor, now:
     affected = book.readers_of((key,)) if book is not None else ()
     if book is None or not affected:
         return
-    for facts in readings.locked(tx, company_id, [user_id]):
-        look_again(tx, company_id, facts, book, affected, actor=actor, now=now)
+    people = readings.locked(tx, company_id, [user_id])
+    look_again(tx, company_id, people, book, affected, actor=actor, now=now)
 
 
 def look_again(
-    tx: Tx, company_id: str, facts: Facts, book: Rulebook, affected: Iterable[Entry], *, actor: Actor, now: datetime
+    tx: Tx,
+    company_id: str,
+    people: Sequence[Facts],
+    book: Rulebook,
+    affected: Sequence[Entry],
+    *,
+    actor: Actor,
+    now: datetime,
 ) -> None:
-    """Evaluates these rules for somebody who is locked, and writes where their memberships are otherwise."""
-    if not facts.here:
-        return
-    person, groups = readings.person(tx, facts, company_id, book.everyone_id)
-    differences = _differences(book, affected, person, groups, held=_held(tx, company_id, facts.id))
-    _write(tx, company_id, facts.id, differences, actor=actor, now=now)
-
-
-def _held(tx: Tx, company_id: str, user_id: str) -> Held:
-    return frozenset([(row[0], row[1]) for row in tx.all(_HELD, {"company": company_id, "user": user_id})])
+    """Evaluates these rules for people who are locked, and writes where their memberships are otherwise."""
+    here = [facts for facts in people if facts.here]
+    held = readings.memberships(tx, company_id, [facts.id for facts in here])
+    sent: list[tuple[str, list[Sent]]] = []
+    for facts in here:
+        mine = held.get(facts.id, ())
+        person, groups = readings.person(tx, facts, company_id, book.everyone_id)
+        groups.know([group_id for group_id, _, counts in mine if counts], book.everyone_id)
+        versions = frozenset([(group_id, version) for group_id, version, _ in mine])
+        differences = _differences(book, affected, person, groups, held=versions)
+        sent.append((facts.id, _send(tx, company_id, facts.id, differences, now)))
+    for user_id, of_user in sent:
+        _tell_news(tx, company_id, user_id, of_user, actor=actor, now=now)
 
 
 def _differences(
@@ -143,25 +155,25 @@ def _differences(
     return differences
 
 
-def _write(
-    tx: Tx, company_id: str, user_id: str, differences: list[Difference], *, actor: Actor, now: datetime
-) -> None:
-    """Each difference that is none by now (another transaction's) is not told of."""
+def _send(tx: Tx, company_id: str, user_id: str, differences: list[Difference], now: datetime) -> list[Sent]:
+    """Sends the differences; each answer says whether it is news. While others are still told of a switch, what was
+    told stands in another version.
+    """
     at = clock.text(now)
-    sent = [(entry, member, _send(tx, company_id, user_id, entry, member, at)) for entry, member in differences]
+    sent = []
+    for entry, member in differences:
+        answer = put(tx, company_id, entry.group_id, entry.version, user_id, member, at)
+        if entry.told is not None:
+            answer = put(tx, company_id, entry.group_id, entry.told, user_id, member, at)
+        sent.append((entry, member, answer))
+    return sent
+
+
+def _tell_news(tx: Tx, company_id: str, user_id: str, sent: list[Sent], *, actor: Actor, now: datetime) -> None:
+    """A difference that was none by now (another transaction was first) is not told of."""
     for entry, member, answer in sent:
         if answer.one() is not None and entry.live:
             _tell(tx, company_id, user_id, entry, member, actor=actor, now=now)
-
-
-def _send(tx: Tx, company_id: str, user_id: str, entry: Entry, member: bool, at: str) -> Answer:
-    """Sends the difference; the answer says whether it is news. While others are still told of the switch, what was
-    told stands in another version.
-    """
-    versions = [entry.version] if entry.told is None else [entry.version, entry.told]
-    for version in versions:
-        answer = put(tx, company_id, entry.group_id, version, user_id, member, at)
-    return answer
 
 
 def put(tx: Tx, company_id: str, group_id: str, version: int, user_id: str, member: bool, at: str) -> Answer:

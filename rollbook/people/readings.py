@@ -5,7 +5,7 @@ Their own fields and groups are asked for only where a rule reads them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -66,6 +66,10 @@ class Groups:
             self._base = self._asked()
         return self._base
 
+    def know(self, group_ids: Iterable[str], everyone_id: str) -> None:
+        """Says them, so that nobody need ask."""
+        self._base = dict.fromkeys([everyone_id, *group_ids])
+
     def change(self, group_id: str, member: bool) -> None:
         """From here on they are in this group, or are not."""
         self._changed[group_id] = member
@@ -112,6 +116,20 @@ _GROUPS_OF_USER = (
         group_members.c.user_id == bindparam("user"),
         groups.c.archived_at.is_(None),
     )
+)
+# With whether the version is the one that counts.
+_MEMBERSHIPS = select(
+    group_members.c.user_id,
+    group_members.c.group_id,
+    group_members.c.version,
+    (groups.c.version == group_members.c.version) & groups.c.archived_at.is_(None),
+).join_from(
+    group_members,
+    groups,
+    (groups.c.company_id == group_members.c.company_id) & (groups.c.id == group_members.c.group_id),
+)
+_OF_USER = _MEMBERSHIPS.where(
+    group_members.c.company_id == bindparam("company"), group_members.c.user_id == bindparam("user")
 )
 _IN_GROUP = (
     select(group_members.c.user_id)
@@ -211,6 +229,19 @@ def _values(tx: Tx, part: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     for user_id, field_id, value in tx.all(_VALUES, part):
         values.setdefault(user_id, {})[field_id] = value
     return values
+
+
+def memberships(tx: Tx, company_id: str, user_ids: Sequence[str]) -> dict[str, list[tuple[str, int, bool]]]:
+    """The groups with the versions in which people are, and whether that version counts, by user id."""
+    if len(user_ids) == 1:
+        rows = tx.all(_OF_USER, {"company": company_id, "user": user_ids[0]})
+    else:
+        whose = (group_members.c.company_id == company_id, group_members.c.user_id.in_(user_ids))
+        rows = tx.search(_MEMBERSHIPS.where(*whose)) if user_ids else []
+    found: dict[str, list[tuple[str, int, bool]]] = {}
+    for user_id, group_id, version, counts in rows:
+        found.setdefault(user_id, []).append((group_id, version, bool(counts)))
+    return found
 
 
 def locked(tx: Tx, company_id: str, user_ids: Sequence[str]) -> list[Facts]:

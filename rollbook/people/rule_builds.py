@@ -25,9 +25,9 @@ from rollbook.people.readings import Facts
 from rollbook.people.rule_versions import Version
 from rollbook.people.rules import evaluation, text
 
-LOOK = 500  # people looked at in one write
+LOOK = 300  # people looked at in one write
 SCAN = 1000  # rows of either version compared in one write
-TELL = 100  # people told in one write: each has an event, and what follows it
+TELL = 60  # people told in one write: each has an event, and what follows it
 REMOVE = 500
 
 _OF_VERSION = (
@@ -132,7 +132,6 @@ def _tell_these(tx: Tx, group: Group, version: Version, different: Sequence[str]
     assert version.told is not None
     people = readings.locked(tx, group.company_id, different)
     rows = second_looks.in_versions(tx, group, (version.version, version.told), different)
-    book = rulebook.of(tx, group.company_id)
     joined: list[Facts] = []
     left: list[Facts] = []
     kept: list[str] = []
@@ -152,7 +151,7 @@ def _tell_these(tx: Tx, group: Group, version: Version, different: Sequence[str]
     for facts in people:
         if facts in joined or facts in left:
             second_looks.tell(tx, group, version, facts, facts in joined, now=now)
-            second_looks.follow_on(tx, group, version, facts, book, now=now)
+    second_looks.follow_on(tx, group, version, [*joined, *left], now=now)
 
 
 def _clear(tx: Tx, group: Group) -> bool:

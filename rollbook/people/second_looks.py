@@ -19,7 +19,7 @@ from rollbook.people import following, group_moves, groups, readings, rule_versi
 from rollbook.people.groups import Group
 from rollbook.people.readings import Facts
 from rollbook.people.rule_versions import Version
-from rollbook.people.rulebook import Rulebook, group_key
+from rollbook.people.rulebook import group_key
 from rollbook.people.rules import evaluation
 
 LOOK = 100  # events looked at in one write
@@ -62,15 +62,16 @@ def look_back(
     ids = [facts.id for facts in people]
     members = in_versions(tx, group, (version,), ids)
     told = _told_by_events(tx, group, ids)
-    book = rulebook.of(tx, company_id)
     meets = evaluation.compiled(found.rule)
+    moved = []
     for facts in people:
         member = meets(readings.person(tx, facts, company_id, everyone(tx, company_id))[0])
         if member != ((facts.id, version) in members):
             following.put(tx, company_id, group_id, version, facts.id, member, clock.text(now))
-            follow_on(tx, group, found, facts, book, now=now)
+            moved.append(facts)
         if member != (facts.id in told):
             tell(tx, group, found, facts, member, now=now)
+    follow_on(tx, group, found, moved, now=now)
     last: str = rows[-1][0]
     return last
 
@@ -104,11 +105,12 @@ def tell(tx: Tx, group: Group, version: Version, facts: Facts, member: bool, *, 
         group_moves.left(*whom, actor=version.maker, now=now)
 
 
-def follow_on(tx: Tx, group: Group, version: Version, facts: Facts, book: Rulebook | None, *, now: datetime) -> None:
-    """Lets the rules follow that read the group, of one person, who is locked."""
+def follow_on(tx: Tx, group: Group, version: Version, people: Sequence[Facts], *, now: datetime) -> None:
+    """Lets the rules follow that read the group, of people who are locked."""
+    book = rulebook.of(tx, group.company_id)
     readers = book.readers_of((group_key(group.id),)) if book is not None else ()
-    if book is not None and readers:
-        following.look_again(tx, group.company_id, facts, book, readers, actor=version.maker, now=now)
+    if book is not None and readers and people:
+        following.look_again(tx, group.company_id, people, book, readers, actor=version.maker, now=now)
 
 
 def in_versions(tx: Tx, group: Group, versions: Sequence[int], user_ids: Collection[str]) -> set[tuple[str, int]]:

@@ -12,7 +12,19 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from rollbook import settings
 from rollbook.database import schema
 from rollbook.database.statements import Compiler
-from rollbook.people import arrivals, claims, credentials, managers, returners, search, users
+from rollbook.people import (
+    arrivals,
+    claims,
+    credentials,
+    managers,
+    memberships,
+    readings,
+    returners,
+    rule_builds,
+    search,
+    second_looks,
+    users,
+)
 from rollbook.people.csv import roster
 from tests.servers import environment
 
@@ -29,6 +41,16 @@ LOOK_UPS = {
     "who has a former name": returners._LIVING,
     "a person of an import": roster.ONE,
     **{f"a person of an import by {column}": statement for column, statement in roster.WHO_HAS.items()},
+    "the versions of groups that somebody is in": readings._OF_USER,
+    "the groups that somebody is in": readings._GROUPS_OF_USER,
+    "whether somebody manages a group of somebody": memberships._REACHES,
+    "what somebody has in the fields": readings._VALUES_OF_USER,
+    "a page of people for a rule": readings._PAGE,
+    "who of a page is in a group": readings._IN_GROUP,
+    "who of a page is in a version": readings._IN_VERSION,
+    "what a page has in the fields": readings._VALUES,
+    "the next members of a version": rule_builds._ROWS,
+    "whom the next events are about": second_looks._SUBJECTS,
     **{f"a user by {field}": statement for field, statement in search._BY_UNIQUE.items()},
 }
 

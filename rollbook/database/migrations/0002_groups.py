@@ -78,7 +78,8 @@ def _people(name: str, since: str, more: list[sa.Column[Any]]) -> None:
             "company_id", "group_id", *(column.name for column in more), "user_id", name=f"pk_{name}"
         ),
     )
-    op.create_index(f"ix_{name}_user", name, ["company_id", "user_id", "group_id"], unique=False)
+    columns = ["company_id", "user_id", "group_id", *(column.name for column in more)]
+    op.create_index(f"ix_{name}_user", name, columns, unique=False)
 
 
 def downgrade() -> None:

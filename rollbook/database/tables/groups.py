@@ -63,7 +63,8 @@ group_members = Table(
     PrimaryKeyConstraint("company_id", "group_id", "version", "user_id", name="pk_group_members"),
     ForeignKeyConstraint(["company_id", "group_id"], ["groups.company_id", "groups.id"], name="fk_group_members_group"),
     of_user("group_members"),
-    Index("ix_group_members_user", "company_id", "user_id", "group_id"),
+    # Holds the version too: otherwise SQLite prefers the primary key, which has it, and walks the whole company.
+    Index("ix_group_members_user", "company_id", "user_id", "group_id", "version"),
 )  # none of everyone: whoever is active belongs
 
 group_managers = Table(
