@@ -45,11 +45,12 @@ _REMOVE = delete(group_members).where(*_OF_VERSION, group_members.c.user_id <= b
 
 
 def pending(tx: Tx, company_id: str) -> list[tuple[str, int]]:
-    """The versions of a company that are not done, as (group id, version)."""
+    """The versions of a company that are not done, as (group id, version); an archived group has none."""
+    here = rule_versions.not_archived(tx, company_id)
     return [
         (version.group_id, version.version)
         for version in rule_versions.open_ones(tx, company_id)
-        if version.state == "building" or version.told is not None
+        if version.group_id in here and (version.state == "building" or version.told is not None)
     ]
 
 
@@ -59,6 +60,8 @@ def step(tx: Tx, company_id: str, group_id: str, version: int, *, now: datetime)
     if found is None:
         return False
     group = groups.get(tx, company_id, group_id)
+    if group.archived_at:  # its restore builds a new version, and tells of both switches together
+        return _clear(tx, group)
     if found.state == "building":
         return _look(tx, group, found, now=now)
     if found.state == "live" and found.told is not None:

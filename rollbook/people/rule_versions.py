@@ -105,6 +105,11 @@ def open_ones(tx: Tx, company_id: str) -> list[Version]:
     return [_version(row) for row in tx.all(_OPEN, {"company": company_id})]
 
 
+def not_archived(tx: Tx, company_id: str) -> set[str]:
+    """The ids of the smart groups that are not archived."""
+    return {row[0] for row in tx.all(_HERE, {"company": company_id})}
+
+
 def start(tx: Tx, company_id: str, group_id: str, rule: Rule, *, actor: Actor, now: datetime) -> int:
     """A new version, and the task that builds it; one that is being built already is given up. The group is locked."""
     rulebook.renew(tx, company_id)
@@ -134,7 +139,7 @@ def start_readers(tx: Tx, company_id: str, group_id: str, *, actor: Actor, now: 
     """Builds the rules that read a group anew: it was archived, and counts as empty, or it is back."""
     if rulebook.of(tx, company_id) is None:
         return
-    here = {row[0] for row in tx.all(_HERE, {"company": company_id})}
+    here = not_archived(tx, company_id)
     last = {version.group_id: version for version in open_ones(tx, company_id) if version.group_id in here}
     for reader_id, version in last.items():
         if group_id in tree.groups_read(version.rule):

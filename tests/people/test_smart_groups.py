@@ -8,8 +8,9 @@ import pytest
 from rollbook import clock
 from rollbook.database import Tx
 from rollbook.errors import Conflict, InvalidValue
-from rollbook.people import companies, erasure, groups, memberships, returners, smart_groups, users
+from rollbook.people import companies, erasure, groups, memberships, returners, rule_previews, smart_groups, users
 from rollbook.people.groups import Group
+from tests import history
 from tests.cast import ADA, CLEO, LEO, MONA
 from tests.conftest import OPERATOR, House
 from tests.people.smart_company import Company
@@ -316,3 +317,13 @@ def test_companies_rules_are_sealed_from_each_other(company: Company, house: Hou
 
 def _another(tx: Tx) -> str:
     return companies.create(tx, f"umbra-{clock.new_id()[-12:]}", "Umbra", actor=OPERATOR, now=clock.now()).id
+
+
+def test_a_preview_of_many_shows_the_first_twenty_and_writes_nothing(company: Company) -> None:
+    people = company.many(45, location="Lyon")
+    company.do(users.archive, people[0])
+    before = company.house.read(lambda tx: history.events_of(tx, company.id))
+    seen = rule_previews.whole(company.house.read, company.id, LYON)
+    assert (seen.members.count, seen.joining.count, seen.leaving.count, seen.looked_at) == (44, 44, 0, 45)
+    assert [user_id for user_id, _ in seen.members.first] == [user.id for user in people[1:21]]
+    assert company.house.read(lambda tx: history.events_of(tx, company.id)) == before
