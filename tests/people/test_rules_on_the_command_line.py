@@ -19,9 +19,7 @@ LYON = 'location = "Lyon"'
 
 
 @pytest.fixture(autouse=True)
-def own(
-    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+def own(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """An installation of this test alone, with the company acme and three people."""
     url = "" if engine == "sqlite" else postgres.new_database(request.getfixturevalue("postgres_server"))
     for name in [name for name in os.environ if name.startswith("ROLLBOOK_")]:
