@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 
 from benchmarks import cores as cores_
-from benchmarks import measure, profiling, report, reports
+from benchmarks import measure, profiling, report, reports, rules
 from benchmarks.crowd import Crowd
 from benchmarks.load import WrongAnswer
 from benchmarks.servers import NAMES, NotStarted
@@ -24,13 +24,14 @@ def main() -> None:
     parser.add_argument("--lessons", type=int, default=Crowd().lessons, help="how many there are, for reports")
     parser.add_argument("--seconds", type=float, default=0.7, help="length of one server's turn in a round")
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--only", default=",".join(NAMES), help=f"some of {', '.join(NAMES)}, separated by commas")
+    every = (*NAMES, *rules.NAMES)
+    parser.add_argument("--only", default=",".join(every), help=f"some of {', '.join(every)}, separated by commas")
     parser.add_argument("--no-write", action="store_true", help="leave RESULTS.md as it is")
     parser.add_argument("--profile", choices=("sqlite", "postgres"), help="profile this server instead of measuring")
     arguments = parser.parse_args()
     names = [name.strip() for name in arguments.only.split(",")]
-    if not set(names) <= set(NAMES):
-        parser.error(f"--only takes {', '.join(NAMES)}")
+    if not set(names) <= set(every):
+        parser.error(f"--only takes {', '.join(every)}")
     console = Console()
     if arguments.what == "reports":
         try:
@@ -47,12 +48,14 @@ def main() -> None:
             profiling.profile(arguments.profile, cores, seconds=arguments.seconds)
             return
         seconds, rounds = arguments.seconds, arguments.rounds
-        measured = measure.run(names, cores, seconds=seconds, rounds=rounds)
+        changes = {name: rules.changes(name, cores) for name in rules.NAMES if name in names}
+        started = [name for name in names if name in NAMES]
+        measured = measure.run(started, cores, seconds=seconds, rounds=rounds) if started else {}
     except (NotStarted, WrongAnswer) as error:
         sys.exit(f"benchmarks: {error}")
-    report.show(measured, cores, seconds=seconds, rounds=rounds, console=console)
+    report.show(measured, changes, cores, seconds=seconds, rounds=rounds, console=console)
     if not arguments.no_write:
-        report.write(measured, cores, seconds=seconds, rounds=rounds)
+        report.write(measured, changes, cores, seconds=seconds, rounds=rounds)
         console.print(f"Written to {report.RESULTS.name}.")
 
 

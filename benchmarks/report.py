@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks.cores import Cores
 from benchmarks.load import CONNECTIONS
 from benchmarks.measure import ROUNDS_A_START, Measured
+from benchmarks.rules import PEOPLE, RULES
 from benchmarks.servers import TITLES
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -48,17 +49,22 @@ class Goal:
         return self.measured <= bound if self.falling else self.measured >= bound
 
 
-def goals(measured: Mapping[str, Measured]) -> list[Goal]:
+Changes = Mapping[str, Sequence[float]]  # what rules.py measured: a ratio a round, for each engine
+
+
+def goals(measured: Mapping[str, Measured], changes: Changes) -> list[Goal]:
     """The ratios that the servers at hand allow: the median of what each round says, since a machine that others use
     too changes from minute to minute, and what was measured one after the other compares best.
     """
-    return list(_goals(measured))
+    return [*_goals(measured), *_goals_of_changes(changes)]
 
 
-def show(measured: Mapping[str, Measured], cores: Cores, *, seconds: float, rounds: int, console: Console) -> None:
+def show(
+    measured: Mapping[str, Measured], changes: Changes, cores: Cores, *, seconds: float, rounds: int, console: Console
+) -> None:
     """Prints both tables."""
     console.print(f"\n{conditions(cores, seconds, rounds)}\n")
-    for headers, rows in _tables(measured):
+    for headers, rows in _tables(measured, changes):
         table = Table(*headers, box=SIMPLE_HEAD)
         for row in rows:
             table.add_row(*row)
@@ -67,10 +73,10 @@ def show(measured: Mapping[str, Measured], cores: Cores, *, seconds: float, roun
         console.print(f"[yellow]{line}[/yellow]")
 
 
-def write(measured: Mapping[str, Measured], cores: Cores, *, seconds: float, rounds: int) -> None:
+def write(measured: Mapping[str, Measured], changes: Changes, cores: Cores, *, seconds: float, rounds: int) -> None:
     """Writes RESULTS.md."""
     parts = ["# Results of `make bench`", conditions(cores, seconds, rounds)]
-    for headers, rows in _tables(measured):
+    for headers, rows in _tables(measured, changes):
         lines = [headers, tuple("---" for _ in headers), *rows]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     parts += [f"**{line}**" for line in warnings(measured, cores)]
@@ -109,11 +115,16 @@ uvicorn with no SCIM: no validation, no mapping, no difference. scim2-server kee
 key. Requests/s are the median of the rounds, then the lowest and the highest; a
 ratio is the median of what each round says. CPU is per request, server and database
 together; MB is the server's resident memory; load is the part of its own core that the load generator used at most.
-Compare ratios, and only those of one run: absolute numbers belong to the machine and the minute."""
+With 20 smart groups a life joins one,
+and its PUT moves it to another. A person's change is a write by the verb, without HTTP, that moves them from one group
+to another. Compare ratios, and only those of one run: absolute numbers belong to the machine and the minute."""
 
 
-def _tables(measured: Mapping[str, Measured]) -> Iterator[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
-    yield _SERVER_HEADERS, [_server_row(one) for one in measured.values()]
+def _tables(
+    measured: Mapping[str, Measured], changes: Changes
+) -> Iterator[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+    if measured:
+        yield _SERVER_HEADERS, [_server_row(one) for one in measured.values()]
     rows: list[tuple[str, ...]] = [
         (
             goal.what,
@@ -122,7 +133,7 @@ def _tables(measured: Mapping[str, Measured]) -> Iterator[tuple[tuple[str, ...],
             f"{goal.aim:g} ×",
             goal.verdict,
         )
-        for goal in goals(measured)
+        for goal in goals(measured, changes)
     ]
     if rows:
         yield _GOAL_HEADERS, rows
@@ -147,6 +158,11 @@ def _goals(measured: Mapping[str, Measured]) -> Iterator[Goal]:
         floor = measured.get(f"{name}-floor")
         if floor is not None:
             yield Goal(f"{engine}: requests/s against the floor's", _ratio(measured[name].rates, floor.rates), 0.5, 0.8)
+    for name, engine in engines:
+        floor, ruled = measured.get(f"{name}-floor"), measured.get(f"{name}-rules")
+        if floor is not None and ruled is not None:
+            what = f"{engine}, 20 smart groups: requests/s against the floor's, which has none"
+            yield Goal(what, _ratio(ruled.rates, floor.rates), 0.5, 0.8)
     peer = measured.get("scim2-server")
     for name, engine in engines:
         if peer is not None:
@@ -158,6 +174,13 @@ def _goals(measured: Mapping[str, Measured]) -> Iterator[Goal]:
         if floor is not None:
             ratio = _ratio(measured[name].costs, floor.costs)
             yield Goal(f"{engine}: CPU per request against the floor's", ratio, 2.2, 1.4, falling=True)
+
+
+def _goals_of_changes(changes: Changes) -> Iterator[Goal]:
+    for name, ratios in changes.items():
+        engine = "SQLite" if name.startswith("sqlite") else "PostgreSQL"
+        what = f"{engine}: one person's change among {PEOPLE:,}, {RULES} rules against one"
+        yield Goal(what, median(ratios), 5, 2, falling=True)
 
 
 def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:

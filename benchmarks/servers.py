@@ -22,11 +22,13 @@ from benchmarks.cores import Cores
 from benchmarks.lifecycle import Target
 from benchmarks.processes import Family
 
-NAMES = ("sqlite", "sqlite-floor", "postgres", "postgres-floor", "scim2-server")
+NAMES = ("sqlite", "sqlite-rules", "sqlite-floor", "postgres", "postgres-rules", "postgres-floor", "scim2-server")
 TITLES = {
     "sqlite": "Rollbook, SQLite",
+    "sqlite-rules": "Rollbook, SQLite, 20 smart groups",
     "sqlite-floor": "floor, SQLite",
     "postgres": "Rollbook, PostgreSQL",
+    "postgres-rules": "Rollbook, PostgreSQL, 20 smart groups",
     "postgres-floor": "floor, PostgreSQL",
     "scim2-server": "scim2-server, in memory",
 }
@@ -64,6 +66,8 @@ def running(name: str, cores: Cores, *, module: str | None = None) -> Iterator[R
             postgres = undo.enter_context(postgres_in(directory)) if name.startswith("postgres") else None
             environment = settings_of(directory, port, "" if postgres is None else database_of(postgres))
             key = _company_and_key(environment)
+            if name.endswith("rules"):
+                _command(environment, module="benchmarks.rules")
             if name.endswith("floor"):
                 command = [*_MODULE, "benchmarks.floor", "--port", str(port)]
             else:
@@ -89,17 +93,22 @@ def settings_of(directory: Path, port: int, address: str) -> dict[str, str]:
     }
 
 
-def _company_and_key(environment: dict[str, str]) -> str:
-    """A database at the newest schema with the company acme; returns the text of its SCIM key."""
+def prepare(environment: dict[str, str]) -> None:
+    """A database at the newest schema."""
     _command(environment, "migrate")
+
+
+def _company_and_key(environment: dict[str, str]) -> str:
+    """A prepared database with the company acme; returns the text of its SCIM key."""
+    prepare(environment)
     _command(environment, "company", "create", "acme", "--name", "Acme")
     key: str = json.loads(_command(environment, "key", "issue", "acme", "--scope", "scim", "--json"))["key"]
     return key
 
 
-def _command(environment: dict[str, str], *arguments: str) -> str:
+def _command(environment: dict[str, str], *arguments: str, module: str = "rollbook") -> str:
     done = subprocess.run(
-        [*_MODULE, "rollbook", *arguments],
+        [*_MODULE, module, *arguments],
         env=_clean() | environment,
         capture_output=True,
         text=True,
@@ -107,7 +116,7 @@ def _command(environment: dict[str, str], *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise NotStarted(f"rollbook {arguments[0]} failed: {done.stderr.strip()}")
+        raise NotStarted(f"{module} {' '.join(arguments[:1])} failed: {done.stderr.strip()}")
     return done.stdout
 
 

@@ -42,6 +42,24 @@ def fill(database: Database, address: str, company_id: str, people: int) -> list
     return [row[1] for row in rows]
 
 
+def fill_groups(database: Database, address: str, company_id: str, groups: dict[str, str]) -> None:
+    """Everybody of each town into the first version of its group."""
+    text = (
+        "INSERT INTO group_members (company_id, group_id, version, user_id, joined_at) "
+        "SELECT company_id, ?, 1, id, created_at FROM users WHERE company_id = ? AND location = ?"
+    )
+    rows = [(group_id, company_id, town_) for town_, group_id in groups.items()]
+    if isinstance(database.engine, SqliteEngine):
+        with sqlite3.connect(database.engine.path) as connection:
+            connection.executemany(text, rows)
+        connection.close()
+    else:
+        with psycopg.connect(address) as to:
+            to.cursor().executemany(text.replace("?", "%s"), rows)
+        with psycopg.connect(address, autocommit=True) as to:
+            to.execute("ANALYZE")
+
+
 def _rows(company_id: str, people: int) -> Iterator[tuple[Any, ...]]:
     at = clock.text(clock.now())
     for number in range(people):

@@ -26,7 +26,7 @@ RULES = plain_rules.rules(FIELDS, {"custom.T-shirt": plain_rules.SIZES}, tuple(G
 
 
 def a_field(name: str, type_: Any, *choices: str) -> Custom:
-    field = Field(f"id of {name}", "c", name, type_, choices, "learning", None)
+    field = Field(f"id of {name}", "c", name, type_, choices, "learning", None, name)
     return Custom(field.id, name, type_, lambda value: fields.checked(field, value))
 
 
