@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,3 +202,16 @@ def test_a_renamed_group_and_field_keep_their_rules() -> None:
 def test_an_archived_group_is_shown_by_its_name_unless_another_has_it() -> None:
     assert text.write(InGroup("g3"), NAMES) == 'group "Millers"'
     assert text.write(InGroup("g5"), NAMES) == 'group "g5"'
+
+
+def test_every_example_of_the_docs_can_be_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "groups.md").read_text(encoding="utf-8")
+    examples = [line.strip() for line in page.splitlines() if line.startswith("    ")]
+    examples += re.findall(r"(?:--rule|'People of Lyon'|preview acme) '([^']+)'", page)
+    examples += re.findall(r"`((?:location|custom)[^`]* (?:=|!=|>=) [^`]*)`", page)
+    customs = (a_field("Region", "choice", "North"), a_field("First aid until", "date"), a_field("Shoe size", "number"))
+    names = Names(customs, {"c": "Contractors"})
+    assert len(examples) > 10
+    for example in examples:
+        rule = text.parse(example, names)
+        assert text.parse(text.write(rule, names), names) == rule
