@@ -17,22 +17,14 @@ from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Table
 
 from rollbook import clock
 from rollbook.activity.events import Actor
-from rollbook.database.tables import (
-    assignments,
-    content,
-    field_values,
-    fields,
-    group_managers,
-    group_members,
-    groups,
-    users,
-)
+from rollbook.database import Tx
 from rollbook.installation import open_installation
-from rollbook.people import companies
+from rollbook.people import companies, fields
+from rollbook.people.companies import Company
+from rollbook.people.fields import Field
 
 TODAY = date(2026, 11, 24)
 LOCATIONS = ("Lyon", "Berlin", "Turin", "Leeds", "Oslo")
@@ -74,15 +66,21 @@ def main() -> None:
     installation = open_installation()
     try:
         engine = installation.database.engine
-        company = engine.write(lambda tx: companies.create(tx, SUBDOMAIN, "Acme", actor=OPERATOR, now=clock.now()))
+        company, region = engine.write(_found)
     finally:
         installation.close()
     address, path = installation.settings.database_url.get_secret_value(), installation.settings.sqlite_path
-    tables = _tables(company.id, crowd)
+    tables = _tables(company.id, region.id, crowd)
     if path is None:
         _fill_postgres(address, tables)
     else:
         _fill_sqlite(str(path), tables)
+
+
+def _found(tx: Tx) -> tuple[Company, Field]:
+    """The company, with a field of its own."""
+    company = companies.create(tx, SUBDOMAIN, "Acme", actor=OPERATOR, now=clock.now())
+    return company, fields.create(tx, company.id, "Region", actor=OPERATOR, now=clock.now())
 
 
 def _fill_sqlite(path: str, tables: Iterator[tuple[str, tuple[str, ...], Rows]]) -> None:
@@ -124,35 +122,37 @@ def _fill_postgres(address: str, tables: Iterator[tuple[str, tuple[str, ...], Ro
         connection.execute("VACUUM ANALYZE")  # as PostgreSQL does by itself within minutes
 
 
-def _tables(company: str, crowd: Crowd) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+def _tables(company: str, region: str, crowd: Crowd) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     """Each table with its columns and rows, in the order of their foreign keys."""
     chance = random.Random(20261124)
     people, lessons, teams = _ids("a", crowd.people), _ids("b", crowd.lessons), _ids("c", crowd.groups)
-    (region,) = _ids("d", 1)
-    made: tuple[tuple[Table, Rows], ...] = (
-        (users, _people(people, crowd, chance)),
-        (content, _lessons(lessons)),
-        (groups, ((team, f"Team {n:04}", f"team {n:04}", *_GROUP) for n, team in enumerate(teams))),
-        (group_members, _members(people, teams, chance)),
-        (group_managers, ((team, people[0], _at(365)) for team in teams[:3])),
-        (fields, [(region, "Region", "region", "text", "[]", "learning", None, _at(365), _at(365))]),
-        (field_values, ((person, region, *_REGIONS[n % 4], "operator", _at(9)) for n, person in enumerate(people))),
-        (assignments, _assignments(people, lessons, crowd, chance)),
-    )
-    for table, rows in made:
-        columns = _COLUMNS.get(table.name) or tuple(column.name for column in table.columns)[1:]
-        yield table.name, ("company_id", *columns), ((company, *row) for row in rows)
+    values = ((person, region, *_REGIONS[n % 4], "operator", _at(9)) for n, person in enumerate(people))
+    made: dict[str, Rows] = {
+        "users": _people(people, crowd, chance),
+        "content": _lessons(lessons),
+        "groups": ((team, f"Team {n:04}", f"team {n:04}", *_GROUP) for n, team in enumerate(teams)),
+        "group_members": _members(people, teams, chance),
+        "group_managers": ((team, people[0], _at(365)) for team in teams[:3]),
+        "field_values": values,
+        "assignments": _assignments(people, lessons, crowd, chance),
+    }
+    for table, rows in made.items():
+        yield table, ("company_id", *_COLUMNS[table].split()), ((company, *row) for row in rows)
 
 
-# Only these of the users' columns are filled in.
 _COLUMNS = {
-    "users": (
-        *("id", "user_name", "user_name_key", "email", "email_key", "email_claim", "given_name", "family_name"),
-        *("name_key", "role", "location", "business_unit", "department", "manager_name", "link", "archived_at"),
-        *("kept", "version", "created_at", "updated_at"),
-    )
+    "users": "id user_name user_name_key email email_key email_claim given_name family_name name_key role location "
+    "business_unit department manager_name link archived_at kept version created_at updated_at",
+    "content": "id kind title title_key description body enforced_order certification state version created_at "
+    "updated_at published_at",
+    "groups": "id name name_key kind version followed created_at updated_at",
+    "group_members": "group_id version user_id joined_at",
+    "group_managers": "group_id user_id appointed_at",
+    "field_values": "user_id field_id value value_key written_by written_at",
+    "assignments": "id user_id content_id round state assigned_at opened_at assigned_by due_on completed_at score "
+    "updated_at",
 }
-_GROUP = ("custom", 0, 0, None, _at(365), _at(365))
+_GROUP = ("custom", 0, 0, _at(365), _at(365))
 _REGIONS = [(name, name.lower()) for name in ("North", "South", "East", "West")]
 
 
@@ -175,7 +175,7 @@ def _lessons(ids: list[str]) -> Rows:
     for n, lesson in enumerate(ids):
         yield (
             *(lesson, "lesson", f"Lesson {n:03}", f"lesson {n:03}", "What it is about.", "The text.", 0, 0),
-            *("published", None, 1, _at(400), _at(400), _at(400), None),
+            *("published", 1, _at(400), _at(400), _at(400)),
         )
 
 
@@ -204,7 +204,7 @@ def _assignments(people: list[str], lessons: list[str], crowd: Crowd, chance: ra
                     _at(opened - chance.uniform(0, min(opened, 60))) if done else None,
                     chance.randint(40, 100) if luck < 0.4 else None,
                 ),
-                *(None, None, _at(0)),
+                _at(0),
             )
 
 

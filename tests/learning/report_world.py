@@ -18,7 +18,6 @@ from rollbook.database.tables import (
     content,
     events,
     field_values,
-    fields,
     group_managers,
     group_members,
     groups,
@@ -51,12 +50,12 @@ class World:
     """The rows of one company, by table."""
 
     company_id: str
+    region: str  # the id of a field
     users: list[Row] = field(default_factory=list)
     content: list[Row] = field(default_factory=list)
     groups: list[Row] = field(default_factory=list)
     members: list[Row] = field(default_factory=list)
     managers: list[Row] = field(default_factory=list)
-    fields: list[Row] = field(default_factory=list)
     values: list[Row] = field(default_factory=list)
     assignments: list[Row] = field(default_factory=list)
     rounds: list[Row] = field(default_factory=list)
@@ -70,7 +69,6 @@ class World:
             (groups, self.groups),
             (group_members, self.members),
             (group_managers, self.managers),
-            (fields, self.fields),
             (field_values, self.values),
             (assignments, self.assignments),
             (assignment_rounds, self.rounds),
@@ -84,10 +82,10 @@ class World:
                 tx.run(insert(table), {"company_id": self.company_id, **row})
 
 
-def draw(seed: int, company_id: str, everyone: Row) -> World:
+def draw(seed: int, company_id: str, region: str, everyone: Row) -> World:
     """A company of some twenty people; the same for the same seed but for its ids."""
     chance = random.Random(seed)
-    world = World(company_id, groups=[])
+    world = World(company_id, region)
     at = f"{TODAY - timedelta(days=60)}T08:00:00.000000Z"
     for number in range(chance.randrange(3, 22)):
         world.users.append(_user(chance, number))
@@ -116,12 +114,10 @@ def draw(seed: int, company_id: str, everyone: Row) -> World:
                     world.members.append({**ids, "joined_at": at})
             if chance.random() < 0.2:
                 world.managers.append({"group_id": group["id"], "user_id": user["id"], "appointed_at": at})
-    region = {"id": clock.new_id(), "name": "Region", "name_key": "region", "type": "text", "choices": "[]"}
-    world.fields.append({**region, "owner": "learning", "user_column": None, "created_at": at, "updated_at": at})
     for user in world.users:
         if chance.random() < 0.7:
             value = chance.choice(("North", "south"))
-            row = {"user_id": user["id"], "field_id": region["id"], "value": value, "value_key": value.lower()}
+            row = {"user_id": user["id"], "field_id": world.region, "value": value, "value_key": value.lower()}
             world.values.append({**row, "written_by": "operator", "written_at": at})
         for thing in world.content:
             if thing["state"] != "draft" and chance.random() < 0.6:

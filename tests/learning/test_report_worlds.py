@@ -13,7 +13,7 @@ from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.learning import reports
 from rollbook.learning.reports import EXPORTS, REPORTS, Filters
-from rollbook.people import companies, groups
+from rollbook.people import companies, fields, groups
 from rollbook.people.authorization import Who
 from tests.conftest import OPERATOR, House
 from tests.learning.report_oracle import Oracle
@@ -30,8 +30,9 @@ def settle(house: House, seed: int) -> World:
     subdomain = f"w{seed}-{clock.new_id()[:23]}"
     company = house.write(lambda tx: companies.create(tx, subdomain, "Acme", actor=OPERATOR, now=clock.now()))
     everyone = house.read(lambda tx: groups.named(tx, company.id, "everyone"))
+    region = house.write(lambda tx: fields.create(tx, company.id, "Region", actor=OPERATOR, now=clock.now()))
     row = {"id": everyone.id, "name": everyone.name, "kind": "everyone", "archived_at": None, "version": 0}
-    world = draw(seed, company.id, row)
+    world = draw(seed, company.id, region.id, row)
     drawn = [group for group in world.groups if group is not row]
     world.groups = drawn
     house.write(world.put)
@@ -49,7 +50,7 @@ def narrowed(chance: random.Random, world: World, takes: frozenset[str]) -> dict
         "business_unit": {"business_unit": "Sales"},
         "department": {"department": "Bread"},
         "manager": {"manager": "Mona"},
-        "custom": {"custom": ((world.fields[0]["id"], chance.choice(("north", "south"))),)},
+        "custom": {"custom": ((world.region, chance.choice(("north", "south"))),)},
         "content": {"content_id": chance.choice(world.content)["id"]},
         "status": {"status": chance.choice(("incomplete", "overdue", "completed"))},
         "since": {"since": since},
