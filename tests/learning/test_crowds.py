@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from rollbook import clock
@@ -51,7 +52,7 @@ def test_no_step_writes_more_rows_than_a_task_may(school: School) -> None:
 
 
 def test_a_crowd_is_assigned_while_people_come_change_and_leave(
-    school: School, record_property: Callable[[str, object], None]
+    school: School, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     people = [user for _ in range(PEOPLE // 500) for user in school.hire_many(500)]
     lesson, everyone = school.lesson(), school.everyone()
@@ -60,6 +61,16 @@ def test_a_crowd_is_assigned_while_people_come_change_and_leave(
     database = school.house.installation.database
     task = school.claim("assign_group")
     waits: list[float] = []
+    lasted: list[float] = []
+    step = group_assignments.step
+
+    def timed(*of: Any, **how: Any) -> Any:
+        began = time.perf_counter()
+        after = step(*of, **how)
+        lasted.append(time.perf_counter() - began)
+        return after
+
+    monkeypatch.setattr(group_assignments, "step", timed)
     seen: list[int] = []
     leavers: list[str] = []
 
@@ -93,6 +104,8 @@ def test_a_crowd_is_assigned_while_people_come_change_and_leave(
     assert all(mail[user.id, "queued"] == 1 for user in people if user.id not in left)
     assert not any(state == "queued" and user_id in left for user_id, state in mail)
     record_property("people assigned", PEOPLE)
+    middle = sorted(lasted)[len(lasted) // 2]
+    record_property("a step of it, median and longest, ms", f"{middle * 1000:.0f}, {max(lasted) * 1000:.0f}")
     record_property("slowest provisioning write beside it, ms", round(max(waits) * 1000, 1))
     record_property("provisioning writes beside it", len(waits))
 
