@@ -56,7 +56,7 @@ __all__ = [
 
 # A write serves so many people, or as many as it can in this time: provisioning waits for it no longer than 50 ms.
 STEP = 50
-SECONDS = 0.025
+SECONDS = 0.015
 LOOKED_AT = 500  # assignments looked at in one write while an act is taken back
 
 _INSERT = insert(table)
