@@ -22,11 +22,13 @@ from rollbook.people.rule_versions import Version
 from rollbook.people.rulebook import group_key
 from rollbook.people.rules import evaluation
 
-LOOK = 100  # events looked at in one write
+READ = 1000  # events read for one write
+LOOK = 100  # people looked at in one write
 OVERLAP = timedelta(seconds=60)  # longer than any transaction lasts
 
+_MOVES = ("GroupJoined", "GroupLeft")
 _SUBJECTS = (
-    select(events_table.c.id, events_table.c.subject_id)
+    select(events_table.c.id, events_table.c.subject_id, events_table.c.kind, events_table.c.changes)
     .where(
         events_table.c.company_id == bindparam("company"),
         events_table.c.id > bindparam("after"),
@@ -53,11 +55,10 @@ def look_back(
 ) -> str | None:
     """Looks again at the subjects of the next events between two ids; the last id looked at, None at the end."""
     found = rule_versions.find(tx, company_id, group_id, version)
-    rows = tx.all(_SUBJECTS, {"company": company_id, "after": after, "until": until, "limit": LOOK})
     group = groups.get(tx, company_id, group_id)
-    if found is None or found.state != "live" or group.archived_at or not rows:
+    if found is None or found.state != "live" or group.archived_at:
         return None
-    subjects = sorted({row[1] for row in rows})
+    subjects, last = _subjects(tx, company_id, after, until)
     people = [facts for facts in readings.locked(tx, company_id, subjects) if facts.here]
     ids = [facts.id for facts in people]
     members = in_versions(tx, group, (version,), ids)
@@ -72,8 +73,24 @@ def look_back(
         if member != (facts.id in told):
             tell(tx, group, found, facts, member, now=now)
     follow_on(tx, group, found, moved, now=now)
-    last: str = rows[-1][0]
     return last
+
+
+def _subjects(tx: Tx, company_id: str, after: str, until: str) -> tuple[list[str], str | None]:
+    """Whom the next events are about, and the last of these. That a rule moved somebody is no news: what moved them has
+    an event of its own, and a build tells of everybody.
+    """
+    ruled = {version.group_id for version in rule_versions.open_ones(tx, company_id)}
+    subjects: set[str] = set()
+    last: str | None = None
+    rows = tx.all(_SUBJECTS, {"company": company_id, "after": after, "until": until, "limit": READ})
+    for event_id, subject, kind, changes in rows:
+        last = event_id
+        if kind not in _MOVES or ruled.isdisjoint(msgspec.json.decode(changes).get("group_id", ())):
+            subjects.add(subject)
+            if len(subjects) == LOOK:
+                break
+    return sorted(subjects), last
 
 
 def _told_by_events(tx: Tx, group: Group, user_ids: Collection[str]) -> set[str]:
@@ -85,7 +102,7 @@ def _told_by_events(tx: Tx, group: Group, user_ids: Collection[str]) -> set[str]
         .where(
             events_table.c.company_id == group.company_id,
             events_table.c.subject_id.in_(user_ids),
-            events_table.c.kind.in_(("GroupJoined", "GroupLeft")),
+            events_table.c.kind.in_(_MOVES),
         )
         .order_by(events_table.c.id)
     )
