@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -13,6 +14,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rollbook.errors import Misconfigured
+
+_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+"
+_SENDER = re.compile(rf"{_ADDRESS}|[^<>\"\x00-\x1f\x7f]{{1,100}}<{_ADDRESS}>")
 
 SECRETS = ("ROLLBOOK_SECRET", "ROLLBOOK_SECRET_PREVIOUS", "ROLLBOOK_DATABASE_URL", "ROLLBOOK_SMTP_URL")
 
@@ -50,7 +54,12 @@ class Settings(BaseSettings):
     )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
-        description="`smtp://user:pass@host:587?starttls=1`; this version sends no mail, `doctor` tries the server.",
+        description="The mail server: `smtp://user:pass@host:587?starttls=1` or `smtps://…`; empty: mail waits in the "
+        "outbox.",
+    )
+    mail_from: str = Field(
+        default="notifications@localhost",
+        description="The sender of every mail: an address, or `Name <address>`.",
     )
     trusted_proxies: str = Field(
         default="",
@@ -82,6 +91,28 @@ class Settings(BaseSettings):
         if address and not address.startswith(("postgresql://", "postgres://")):
             raise ValueError("write it as postgresql://user:password@host/database")
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr) -> SecretStr:
+        address = value.get_secret_value()
+        if not address:
+            return value
+        parts = urlsplit(address)
+        try:
+            known = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            known = False
+        if not known or parts.path not in ("", "/"):
+            raise ValueError("write it as smtp://user:password@host:587?starttls=1, or smtps://…")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if not _SENDER.fullmatch(value.strip()):
+            raise ValueError("write it as training@acme.example, or Acme training <training@acme.example>")
+        return value.strip()
 
     @field_validator("trusted_proxies")
     @classmethod

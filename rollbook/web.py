@@ -28,6 +28,7 @@ from rollbook.errors import Unavailable
 from rollbook.http_protocol import RollbookProtocol
 from rollbook.installation import Installation
 from rollbook.jobs import heartbeat, worker
+from rollbook.jobs.post import post_of
 from rollbook.logs import kind_and_place
 from rollbook.origin import is_local
 from rollbook.scim import metrics as scim_metrics
@@ -77,7 +78,7 @@ class Application:
     async def _background(self) -> AsyncIterator[None]:
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._scim.key_use.keep_flushing())]
         if self._with_worker:
-            tasks.append(asyncio.create_task(worker.run(self._installation.database)))
+            tasks.append(asyncio.create_task(worker.run(self._installation.database, post=post_of(self._installation))))
         try:
             yield
         finally:

@@ -53,6 +53,8 @@ _INSERT = insert(tasks).on_conflict_do_nothing()
 # Written out, so that both databases see that the partial index on open tasks holds the answer.
 _OPEN = text("tasks.state IN ('due', 'running')")
 _COMPANIES_WITH_DUE = select(tasks.c.company_id).where(_OPEN, tasks.c.due_at <= bindparam("now")).distinct()
+_COMPANIES_WITH_DUE_NAMED = _COMPANIES_WITH_DUE.where(tasks.c.name == bindparam("only"))
+_COMPANIES_WITH_DUE_OTHER = _COMPANIES_WITH_DUE.where(tasks.c.name != bindparam("but"))
 _BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN)
 _OPEN_SINCE = select(func.min(tasks.c.created_at)).where(
     tasks.c.company_id == bindparam("company"),
@@ -66,6 +68,8 @@ _NEXT = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
+_NEXT_NAMED = _NEXT.where(tasks.c.name == bindparam("only"))
+_NEXT_OTHER = _NEXT.where(tasks.c.name != bindparam("but"))
 _BY_GENERATION = (
     update(tasks)
     .where(
@@ -112,14 +116,30 @@ def enqueue(
     )
 
 
-def companies_with_due(tx: Tx, now: datetime) -> list[str]:
-    """The companies that have work now: the one question that goes across companies."""
-    return [row[0] for row in tx.all(_COMPANIES_WITH_DUE, {"now": clock.text(now)})]
+def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: str | None = None) -> list[str]:
+    """The companies that have work now, where asked for with one name only, or with any but that: the one question
+    that goes across companies.
+    """
+    at = clock.text(now)
+    if only is not None:
+        return [row[0] for row in tx.all(_COMPANIES_WITH_DUE_NAMED, {"now": at, "only": only})]
+    if but is not None:
+        return [row[0] for row in tx.all(_COMPANIES_WITH_DUE_OTHER, {"now": at, "but": but})]
+    return [row[0] for row in tx.all(_COMPANIES_WITH_DUE, {"now": at})]
 
 
-def claim(tx: Tx, company_id: str, *, now: datetime) -> Task | None:
-    """Takes the task of a company that has been due longest, or None; a lease that ran out is due again."""
-    row = tx.one(_NEXT, {"company": company_id, "now": clock.text(now)})
+def claim(tx: Tx, company_id: str, *, only: str | None = None, but: str | None = None, now: datetime) -> Task | None:
+    """Takes the task of a company that has been due longest, or None; a lease that ran out is due again.
+
+    Where asked for, one with this name only, or any but that.
+    """
+    mine = {"company": company_id, "now": clock.text(now)}
+    if only is not None:
+        row = tx.one(_NEXT_NAMED, {**mine, "only": only})
+    elif but is not None:
+        row = tx.one(_NEXT_OTHER, {**mine, "but": but})
+    else:
+        row = tx.one(_NEXT, mine)
     if row is None:
         return None
     task_id, name, payload, attempts, generation, created_at = row

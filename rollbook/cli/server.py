@@ -13,6 +13,7 @@ from rollbook import settings as settings_
 from rollbook.cli.output import Json, line, opened, show
 from rollbook.database import schema
 from rollbook.jobs import worker as jobs
+from rollbook.jobs.post import post_of
 from rollbook.logs import configure
 
 
@@ -66,7 +67,7 @@ def worker(
     """Run a job worker alone."""
     configure()
     with opened() as installation:
-        done = asyncio.run(jobs.run_until_told(installation.database, once=once))
+        done = asyncio.run(jobs.run_until_told(installation.database, post=post_of(installation), once=once))
     if done is None:
         typer.echo("The worker stopped.", err=True)
     else:

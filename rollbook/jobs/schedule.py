@@ -8,7 +8,7 @@ from rollbook.activity import queue
 from rollbook.database import Database
 from rollbook.people import companies
 
-DAILY: dict[str, int] = {"prune": 3}  # task -> hour
+DAILY: dict[str, int] = {"prune": 3, "remind": 7}  # task -> hour
 
 
 def due_since(last: datetime, now: datetime) -> list[str]:

@@ -17,6 +17,8 @@ from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
 from rollbook.database import Database
 from rollbook.jobs import assigning
+from rollbook.jobs.post import leave_waiting
+from rollbook.jobs.reminding import remind
 from rollbook.people import alarms, mass_archive, rule_builds, second_looks
 
 log = structlog.get_logger()
@@ -106,4 +108,6 @@ TASKS: dict[str, Work] = {
     "greet_member": assigning.greet_member,
     "after_completion": assigning.after_completion,
     "inherit_assignments": assigning.inherit_assignments,
+    "remind": remind,
+    "deliver_mail": leave_waiting,  # of a worker that has a mail server, post.py's `Post.deliver`
 }

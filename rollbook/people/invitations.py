@@ -1,9 +1,14 @@
-"""Inviting: a person with a role, made in Learning, and the one-time link with which they sign in."""
+"""Inviting: a person with a role, made in Learning, the one-time link with which they sign in, and their welcome.
+
+Whoever provisioning brings is never welcomed by itself: their first mail is their first assignment.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from rollbook import clock
+from rollbook.activity import events, outbox
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import Conflict
@@ -15,12 +20,23 @@ from rollbook.people.roles import Role
 from rollbook.people.search import Equals
 from rollbook.people.tokens import Pepper
 
+_WAITING = ("queued", "sending")
+
 
 def invite(
-    tx: Tx, company_id: str, profile: Profile, role: Role, *, pepper: Pepper, actor: Actor, now: datetime
+    tx: Tx,
+    company_id: str,
+    profile: Profile,
+    role: Role,
+    *,
+    mail: bool = True,
+    pepper: Pepper,
+    actor: Actor,
+    now: datetime,
 ) -> tuple[User, str]:
     """The person and the token of a new sign-in link; somebody who is here already only gets the link.
 
+    With `mail` a privileged person is sent a welcome as well; a learner gets one when somebody asks for it (`welcome`).
     They are found by their confirmed address alone: an address that provisioning gave a privileged user opens
     nothing until a person confirms it. Raises Conflict for such an address, for an archived person, for another role.
     """
@@ -39,7 +55,24 @@ def invite(
             field="role",
             holder_id=user.id,
         )
+    if mail and user.privileged:
+        welcome(tx, user, actor=actor, now=now)
     return user, sign_in.issue_link(tx, company_id, user.id, pepper=pepper, actor=actor, now=now)
+
+
+def welcome(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
+    """Queues the welcome mail; does nothing where one waits already. Raises Conflict for an archived person."""
+    if not user.active:
+        raise Conflict(
+            f"{user.display_name} is archived; restore them first: rollbook user restore",
+            field="archived_at",
+            holder_id=user.id,
+        )
+    states = outbox.put_since(tx, user.company_id, user.id, "welcome", since="")
+    if any(state in _WAITING for state in states):
+        return
+    outbox.put(tx, user.company_id, user.id, "welcome", act_id=clock.new_id(), now=now)
+    events.record(tx, user.company_id, "UserWelcomed", user.id, actor=actor, now=now)
 
 
 def _find(tx: Tx, company_id: str, email: str) -> User | None:

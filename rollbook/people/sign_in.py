@@ -6,7 +6,7 @@ A link is shown by GET and consumed by POST, since mail scanners open links; onl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, bindparam, insert, select, update
@@ -22,6 +22,8 @@ from rollbook.people.roles import Role
 from rollbook.people.tokens import Pepper
 
 HANDED_OVER_DAYS = 14  # a link that a person carries to the other: mailed, or printed by the command line
+HANDED_OVER = timedelta(days=HANDED_OVER_DAYS)
+REQUESTED = timedelta(minutes=15)  # one that somebody asked for and waits for
 SESSION_HOURS = 12
 
 _USELESS = "This sign-in link was used already, has expired, or was never valid. Ask for a new one."
@@ -95,6 +97,12 @@ _END_LINKS = update(sign_in_links).where(
     sign_in_links.c.used_at.is_(None),
     sign_in_links.c.ended_at.is_(None),
 )
+_END_LINK = update(sign_in_links).where(
+    sign_in_links.c.company_id == bindparam("company"),
+    sign_in_links.c.digest == bindparam("held"),
+    sign_in_links.c.used_at.is_(None),
+    sign_in_links.c.ended_at.is_(None),
+)
 _END_SESSIONS = update(sessions).where(
     sessions.c.company_id == bindparam("company"),
     sessions.c.user_id == bindparam("user"),
@@ -102,8 +110,17 @@ _END_SESSIONS = update(sessions).where(
 )
 
 
-def issue_link(tx: Tx, company_id: str, user_id: str, *, pepper: Pepper, actor: Actor, now: datetime) -> str:
-    """The token of a new link, good once within HANDED_OVER_DAYS. The caller has made sure the user is active."""
+def issue_link(
+    tx: Tx,
+    company_id: str,
+    user_id: str,
+    *,
+    lives: timedelta = HANDED_OVER,
+    pepper: Pepper,
+    actor: Actor,
+    now: datetime,
+) -> str:
+    """The token of a new link, good once within the time. The caller has made sure the user is active."""
     token = tokens.make("link", company_id)
     tx.run(
         _INSERT_LINK,
@@ -113,7 +130,7 @@ def issue_link(tx: Tx, company_id: str, user_id: str, *, pepper: Pepper, actor: 
             "user_id": user_id,
             "digest": pepper.digest(token.text),
             "created_at": clock.text(now),
-            "expires_at": clock.later(now, days=HANDED_OVER_DAYS),
+            "expires_at": clock.text(now + lives),
         },
     )
     events.record(tx, company_id, "SignInLinkIssued", user_id, actor=actor, now=now)
@@ -123,6 +140,17 @@ def issue_link(tx: Tx, company_id: str, user_id: str, *, pepper: Pepper, actor: 
 def check_link(tx: Tx, text: str, *, pepper: Pepper, now: datetime) -> None:
     """Raises Unauthorized where a link would not sign anybody in; changes nothing."""
     _usable(tx, text, _LINK, pepper=pepper, now=now)
+
+
+def holder_of_link(tx: Tx, text: str, *, pepper: Pepper) -> tuple[str, str] | None:
+    """Company and user of a link that was issued once, used and ended ones too; None for anything else."""
+    token = tokens.read(text)
+    if token is not None and token.scope == "link":
+        for digest in _digests(pepper, text):
+            row = tx.one(_LINK, {"company": token.company_id, "digest": digest})
+            if row is not None:
+                return token.company_id, row[1]
+    return None
 
 
 def consume_link(tx: Tx, text: str, *, pepper: Pepper, now: datetime) -> tuple[str, str]:
@@ -171,6 +199,11 @@ def sign_out(tx: Tx, signed_in: SignedIn, *, now: datetime) -> None:
 def end_links(tx: Tx, company_id: str, user_id: str, *, now: datetime) -> None:
     """Ends a user's unused links: their address changed hands."""
     tx.run(_END_LINKS, {"company": company_id, "user": user_id, "ended_at": clock.text(now)})
+
+
+def end_link(tx: Tx, company_id: str, text: str, *, pepper: Pepper, now: datetime) -> None:
+    """Ends one unused link: it never reached anybody."""
+    tx.run(_END_LINK, {"company": company_id, "held": pepper.digest(text), "ended_at": clock.text(now)})
 
 
 def end_all(tx: Tx, company_id: str, user_id: str, *, now: datetime) -> None:

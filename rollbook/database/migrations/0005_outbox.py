@@ -34,7 +34,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["company_id", "user_id"], ["users.company_id", "users.id"], name="fk_outbox_user"),
         sa.PrimaryKeyConstraint("company_id", "id", name="pk_outbox"),
-        sa.UniqueConstraint("company_id", "user_id", "act_id", "kind", name="uq_outbox_act"),
+        sa.UniqueConstraint("company_id", "user_id", "act_id", name="uq_outbox_act"),
     )
     op.create_index(
         "ix_outbox_open",

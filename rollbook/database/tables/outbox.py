@@ -32,7 +32,7 @@ outbox = company_table(
     Column("created_at", Text, nullable=False),
     Column("at", Text, nullable=False),  # when it came into this state
     of_user("outbox"),
-    UniqueConstraint("company_id", "user_id", "act_id", "kind", name="uq_outbox_act"),
+    UniqueConstraint("company_id", "user_id", "act_id", name="uq_outbox_act"),
     CheckConstraint(
         "kind IN ('first', 'assigned', 'reminder', 'overdue', 'welcome', 'link')",
         name="ck_outbox_kind",
