@@ -25,6 +25,7 @@ def routes(installation: Installation) -> list[BaseRoute]:
         get("/", home.show),
         get("/sign-in/{token}", sign_in.show),
         post("/sign-in/{token}", sign_in.use),
+        post("/sign-in", sign_in.ask),
         post("/sign-out", home.sign_out),
         get("/assignments", assignments.show),
         get("/assignments/{assignment:uuid}", assignments.read),
