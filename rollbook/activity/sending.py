@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
-from sqlalchemy import Text, bindparam, cast, exists, select, text, update
+from sqlalchemy import Text, bindparam, cast, exists, or_, select, text, update
 
 from rollbook import clock
 from rollbook.activity.outbox import OF_COMPANY, ONE, SELECT, Kind, Mail
@@ -31,7 +31,7 @@ _NONE_BEFORE = ~exists().where(
     _earlier.c.company_id == bindparam("company"),
     _earlier.c.user_id == outbox.c.user_id,
     _earlier.c.id < outbox.c.id,
-    _earlier.c.state.in_(("queued", "sending")),
+    or_(_earlier.c.state == "queued", _earlier.c.state == "sending"),
     _earlier.c.kind != "link",
 )
 _WAITING = (OF_COMPANY, _OPEN, outbox.c.state == "queued", (outbox.c.kind == "link") | _NONE_BEFORE)
@@ -41,14 +41,14 @@ _HELD = SELECT.where(*ONE, outbox.c.state == "queued").with_for_update()
 _UPDATE = update(outbox).where(*ONE)
 _REPORT = (
     update(outbox)
-    .where(*ONE, outbox.c.sender == bindparam("by"), outbox.c.state.in_(("sending", "unknown")))
+    .where(*ONE, outbox.c.sender == bindparam("by"), or_(outbox.c.state == "sending", outbox.c.state == "unknown"))
     .returning(outbox.c.id)
 )
 _GREETED = select(outbox.c.id).where(
     OF_COMPANY,
     outbox.c.user_id == bindparam("user"),
-    outbox.c.kind.in_(("first", "welcome")),
-    outbox.c.state.in_(("sending", "sent", "unknown")),
+    or_(outbox.c.kind == "first", outbox.c.kind == "welcome"),
+    or_(outbox.c.state == "sending", outbox.c.state == "sent", outbox.c.state == "unknown"),
 )
 _AT_WORK = exists().where(
     tasks.c.company_id == bindparam("company"),

@@ -1,7 +1,7 @@
 """Forms: read within bounds, and believed only from a page of ours.
 
-Every form carries a token made from its session (or its sign-in link) with the installation's secret; besides, the
-browser's own word on where the request comes from must be ours.
+Every form carries a token made from its session (or its sign-in link) with the installation's secret, but for those
+that ask for a link, which anybody may; besides, the browser's own word on where the request comes from must be ours.
 """
 
 from __future__ import annotations

@@ -137,20 +137,9 @@ class Post:
         return True
 
     async def _handed_over(self, run: _Run, claimed: Claimed) -> Outcome:
-        try:
-            envelope = messages.envelope(
-                claimed.letter,
-                sender=self._settings.mail_from,
-                public_url=self._settings.public_url,
-                now=clock.now(),
-            )
-        except messages.Unsendable as error:
-            return Outcome("refused", str(error))
         session = run.session
         assert session is not None
-        handing = asyncio.create_task(
-            asyncio.to_thread(session.deliver, envelope.message, sender=envelope.sender, recipient=envelope.recipient)
-        )
+        handing = asyncio.create_task(asyncio.to_thread(self._hand_over, session, claimed))
         try:
             await self._keeping_lease(run, handing)
         except asyncio.CancelledError:
@@ -161,6 +150,15 @@ class Post:
             await self._written_down(run, claimed, outcome, again=False)
             raise
         return handing.result()
+
+    def _hand_over(self, session: Session, claimed: Claimed) -> Outcome:
+        """In a thread: a message takes some milliseconds to make, and a mail server as long as it likes."""
+        public_url, sender = self._settings.public_url, self._settings.mail_from
+        try:
+            made = messages.envelope(claimed.letter, sender=sender, public_url=public_url, now=clock.now())
+        except messages.Unsendable as error:
+            return Outcome("refused", str(error))
+        return session.deliver(made.message, sender=made.sender, recipient=made.recipient)
 
     async def _keeping_lease(self, run: _Run, work: asyncio.Task[Any]) -> None:
         """Waits for work in a thread and renews the task's lease meanwhile."""

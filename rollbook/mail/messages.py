@@ -33,7 +33,7 @@ _WIRE = policy.SMTP.clone(refold_source="none", cte_type="7bit")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")  # they turn the text around them as well
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
-_WORD_BYTES = 45  # 60 characters of base64, within the 75 of RFC 2047
+_WORD_BYTES = 39  # in base64 and behind "Subject: " within the 76 characters of RFC 2047
 
 
 class Unsendable(Exception):
@@ -91,7 +91,7 @@ def envelope(letter: Letter, *, sender: str, public_url: str, now: datetime) -> 
     recipient = address(letter.recipient)
     name, from_address = read_sender(sender)
     lines = [
-        f"From: {f'{_phrase(name)} <{from_address}>' if name else from_address}",
+        f"From: {_phrase(name)}<{from_address}>" if name else f"From: {from_address}",
         f"To: {recipient}",
         f"Subject: {_unstructured(subject_of(letter))}",
         f"Date: {format_datetime(now)}",
@@ -150,7 +150,8 @@ def _unstructured(text: str) -> str:
 
 
 def _phrase(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9 ]{1,60}", name) else _encoded(name)
+    """What stands before an address, and the space between."""
+    return f"{name} " if re.fullmatch(r"[A-Za-z0-9 ]{1,60}", name) else f"{_encoded(name)}\r\n "
 
 
 def _encoded(text: str) -> str:

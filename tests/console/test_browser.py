@@ -184,9 +184,9 @@ def test_everything_works_without_script(
     expect(page.get_by_label("Person")).to_have_value("leo@acme.example")
     expect(page.get_by_role("link", name="Show everything")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.goto(f"{server.url}/provisioning")
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
 @sqlite_alone
