@@ -13,12 +13,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 CONNECT_SECONDS = 20.0  # until a mail could begin
 MAIL_SECONDS = 120.0
 
+GOODBYE_SECONDS = 2.0
+
+_REPLY = re.compile(rb"([2-5]\d\d)(?:([ -])(.*?))?\r?\n", re.DOTALL)
+_LONGEST_REPLY, _MOST_LINES = 8192, 200
 _ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
 _BAD_SESSION = frozenset({421, 530, 535})  # the server closes, or wants to know us first: not this mail's fault
 
@@ -66,27 +70,29 @@ class Session:
     `cut` may come from another.
     """
 
-    def __init__(self, server: Server, *, mail_seconds: float = MAIL_SECONDS, local_name: str | None = None) -> None:
+    def __init__(self, server: Server, *, mail_seconds: float = MAIL_SECONDS) -> None:
         """Connects, speaks TLS and signs in. Raises ServerDown."""
         self._mail_seconds = mail_seconds
         self._cut = False
+        opening = min(CONNECT_SECONDS, mail_seconds)
+        self._smtp = _Conversation(server, opening)
         stage = "The mail server cannot be reached"
         try:
-            opening = min(CONNECT_SECONDS, mail_seconds)
-            self._smtp = _connect(server, opening, local_name)
             with self._at_most(opening):
+                code, _ = self._smtp.connect(server.host, server.port)
                 stage = "The mail server does not greet"
+                if code != 220 or self._cut:
+                    raise smtplib.SMTPConnectError(code, "")
                 self._smtp.ehlo_or_helo_if_needed()
                 if server.tls == "starttls":
                     stage = "The mail server offers no TLS that can be trusted"
-                    self._smtp.starttls(context=ssl.create_default_context())
-                    self._smtp.ehlo()
+                    self._smtp.begin_tls()
+                    self._smtp.ehlo_or_helo_if_needed()
                 if server.user:
                     stage = "The mail server does not accept the user and password of ROLLBOOK_SMTP_URL"
                     self._smtp.login(server.user, server.password)
-            assert self._smtp.sock is not None
-            self._smtp.sock.settimeout(mail_seconds)
-        except (OSError, smtplib.SMTPException) as error:
+            self._smtp.wait_at_most(mail_seconds)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
             self.close()
             raise ServerDown(f"{stage} ({_kind(error)}).") from None
 
@@ -97,7 +103,7 @@ class Session:
             with self._at_most(self._mail_seconds):
                 return self._stages(message, sender, recipient, begun)
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            self.close()
+            self._smtp.close()
             if begun.dot:
                 return Outcome("unknown", f"The connection ended before the mail server answered ({_kind(error)}).")
             return Outcome("closed", f"The connection ended before the mail was handed over ({_kind(error)}).")
@@ -112,14 +118,11 @@ class Session:
 
     def close(self) -> None:
         """Says goodbye where somebody still listens."""
-        smtp: smtplib.SMTP | None = getattr(self, "_smtp", None)
-        if smtp is None:
-            return
         with suppress(OSError, smtplib.SMTPException, ValueError):
-            if smtp.sock is not None and not self._cut:
-                smtp.sock.settimeout(2)
-                smtp.quit()
-        smtp.close()
+            if self.is_open:
+                self._smtp.wait_at_most(GOODBYE_SECONDS)
+                self._smtp.quit()
+        self._smtp.close()
 
     @property
     def is_open(self) -> bool:
@@ -144,17 +147,17 @@ class Session:
         begun.dot = True
         self._smtp.send(b".\r\n")
         code, text = self._smtp.getreply()
-        if code == 250:
+        if 200 <= code <= 299:
             return Outcome("sent")
-        if code == -1:
+        if not 400 <= code <= 599:
             raise smtplib.SMTPServerDisconnected
         return _refusal("the mail", code, text)
 
     def _reset(self, code: int) -> None:
-        if code in (421, -1):
-            self.close()
-            return
-        self._smtp.rset()
+        if code == 421:
+            self._smtp.close()
+        else:
+            self._smtp.rset()
 
     @contextmanager
     def _at_most(self, seconds: float) -> Iterator[None]:
@@ -173,24 +176,72 @@ class _Progress:
     dot: bool = False
 
 
-def _connect(server: Server, seconds: float, local_name: str | None) -> smtplib.SMTP:
-    if server.tls == "whole":
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=context, local_hostname=local_name)
-    return smtplib.SMTP(server.host, server.port, timeout=seconds, local_hostname=local_name)
+class _Conversation(smtplib.SMTP):
+    """smtplib's, but that every wait can be cut short from outside, TLS included, and that half a reply is none."""
+
+    sock: socket.socket | None
+    file: Any
+
+    def __init__(self, server: Server, seconds: float) -> None:
+        super().__init__(timeout=seconds)
+        self._server = server
+        self._tls = None if server.tls == "none" else ssl.create_default_context()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout)
+        if self._tls is None or self._server.tls == "starttls":
+            return plain
+        # The handshake takes place with the first read, when `sock` is there to be cut.
+        return self._tls.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+
+    def begin_tls(self) -> None:
+        """RFC 3207. Raises where the server offers none, or one that nobody vouches for."""
+        if not self.has_extn("starttls"):
+            raise smtplib.SMTPNotSupportedError
+        code, text = self.docmd("STARTTLS")
+        if code != 220 or self._tls is None or self.sock is None:
+            raise smtplib.SMTPResponseException(code, text)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._server.host, do_handshake_on_connect=False)
+        self.file = None
+        self.sock.do_handshake()
+        # What was said in the clear counts no more.
+        self.helo_resp = self.ehlo_resp = None
+        self.esmtp_features = {}
+        self.does_esmtp = False
+
+    def getreply(self) -> tuple[int, bytes]:
+        """A whole reply. Raises SMTPServerDisconnected for anything less: its numbers could be half of others."""
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("closed")
+        if self.file is None:
+            self.file = self.sock.makefile("rb")
+        lines = []
+        for _ in range(_MOST_LINES):
+            line: bytes = self.file.readline(_LONGEST_REPLY)
+            shaped = _REPLY.fullmatch(line)
+            if shaped is None:
+                break
+            lines.append(shaped[3].strip())
+            if shaped[2] != b"-":
+                return int(shaped[1]), b"\n".join(lines)
+        self.close()
+        raise smtplib.SMTPServerDisconnected("no reply")
+
+    def wait_at_most(self, seconds: float) -> None:
+        """For each answer from now on."""
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
 
 
 def _refusal(what: str, code: int, text: bytes) -> Outcome:
     reason = _answered(what, code, text)
-    if code in _BAD_SESSION or code == -1:
+    if code in _BAD_SESSION:
         return Outcome("closed", reason)
     return Outcome("refused" if 500 <= code <= 599 else "put off", reason)
 
 
 def _answered(what: str, code: int, text: bytes) -> str:
     """The server's numbers, never its words: they repeat addresses."""
-    if code == -1:
-        return "The mail server closed the connection before the mail was handed over."
     found = _ENHANCED.match(text)
     return f"The mail server answered {code}{f' {found[0].decode()}' if found else ''} to {what}."
 

@@ -183,6 +183,10 @@ class Faulty:
         if reply == "hang":
             threading.Event().wait(30)
             return False
+        if reply.startswith("half"):
+            connection.sendall(b"550 no su" if reply.endswith("no") else b"250 Ke")
+            self._hang_up(connection)
+            return False
         if reply == "drip":  # a byte now and then, and never a line
             for _ in range(300):
                 connection.sendall(b"2")
