@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import smtplib
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 import httpx2
 
 from rollbook import clock, installation, settings
-from rollbook.activity import queue
+from rollbook.activity import outbox, queue, sending
 from rollbook.database import Database, health, open_database, schema
 from rollbook.errors import Misconfigured, Unavailable
-from rollbook.jobs import heartbeat
+from rollbook.jobs import heartbeat, post
 from rollbook.people import alarms, companies
+from rollbook.people.companies import Company
 from rollbook.settings import Settings
 
 Verdict = Literal["ok", "note", "problem"]
@@ -24,6 +23,7 @@ Verdict = Literal["ok", "note", "problem"]
 SMTP_SECONDS = 5
 SKEW_SECONDS = 5
 QUIET_SECONDS = 60
+LATE_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ def _database(chosen: Settings) -> Iterator[Finding]:
     try:
         yield _clock(chosen, database)
         yield from _work(database)
+        for company in database.engine.read(companies.all_of_them):
+            yield from _outbox(chosen, database, company)
     finally:
         database.close()
 
@@ -147,21 +149,43 @@ def _work(database: Database) -> Iterator[Finding]:
 
 
 def _mail(chosen: Settings) -> Iterator[Finding]:
-    address = chosen.smtp_url.get_secret_value()
-    if not address:
+    if not chosen.smtp_url.get_secret_value():
         yield Finding("mail", "note", "ROLLBOOK_SMTP_URL is empty: mail waits in the outbox.")
         return
-    parts = urlsplit(address)
-    make: Callable[..., smtplib.SMTP] = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-    try:
-        with make(parts.hostname or "", parts.port or 25, timeout=SMTP_SECONDS) as server:
-            server.noop()
-    except (OSError, smtplib.SMTPException) as error:
-        yield Finding(
-            "mail", "problem", f"The mail server does not answer ({type(error).__name__}).", "Check ROLLBOOK_SMTP_URL."
-        )
+    wrong = post.try_server(chosen, seconds=SMTP_SECONDS)
+    if wrong is not None:
+        yield Finding("mail", "problem", wrong, "Check ROLLBOOK_SMTP_URL; what waits is sent when it is right.")
         return
-    yield Finding("mail", "ok", f"{parts.hostname} answers.")
+    yield Finding("mail", "ok", f"The mail server answers; mail comes from {chosen.mail_from}.")
+
+
+def _outbox(chosen: Settings, database: Database, company: Company) -> Iterator[Finding]:
+    """What waits longer than it should, and what a person has to look at."""
+    check = f"mail of {company.subdomain}"
+    counts = database.engine.read(lambda tx: outbox.counts(tx, company.id))
+    next_at = database.engine.read(lambda tx: sending.next_at(tx, company.id))
+    waiting = counts.get("queued", 0)
+    if waiting and not chosen.smtp_url.get_secret_value():
+        yield Finding(check, "note", f"{waiting} wait, and there is no mail server.", "Set ROLLBOOK_SMTP_URL.")
+    elif next_at is not None and next_at < clock.later(clock.now(), seconds=-LATE_SECONDS):
+        fix = "See whether a worker runs and the mail server takes mail."
+        yield Finding(check, "problem", f"{waiting} wait, since {next_at[:16]}.", fix)
+    elif waiting:
+        yield Finding(check, "ok", f"{waiting} wait for their turn.")
+    if counts.get("unknown"):
+        yield Finding(
+            check,
+            "note",
+            f"Of {counts['unknown']} nobody knows whether they arrived.",
+            f"rollbook outbox {company.subdomain} --state unknown; then rollbook resend, if they should go again",
+        )
+    if counts.get("failed"):
+        yield Finding(
+            check,
+            "note",
+            f"{counts['failed']} could not be delivered.",
+            f"rollbook outbox {company.subdomain} --state failed says why",
+        )
 
 
 def _public_address(chosen: Settings) -> Iterator[Finding]:

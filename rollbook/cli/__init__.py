@@ -16,6 +16,7 @@ from rollbook.cli import (
     key,
     lesson,
     links,
+    outbox,
     path,
     report,
     server,
@@ -46,6 +47,7 @@ server.add_to(app)
 links.add_to(app)
 exchange.add_to(app)
 report.add_to(app)
+outbox.add_to(app)
 checks.add_to(app)
 
 

@@ -68,7 +68,7 @@ def invite(
 ) -> None:
     """Make a person with a role, or find them by their confirmed address, and print a one-time sign-in link.
 
-    This version sends no mail: hand the link over yourself.
+    A creator, manager or admin is sent a welcome as well; a learner gets one by `rollbook user welcome`.
     """
     profile = Profile(user_name=email, email=email, given_name=given, family_name=family)
     with opened() as installation:
@@ -80,6 +80,7 @@ def invite(
                 company.id,
                 profile,
                 roles.read(role),
+                mail=not no_mail,
                 pepper=installation.pepper,
                 actor=OPERATOR,
                 now=clock.now(),
@@ -102,6 +103,17 @@ def create(
     profile = Profile(user_name=email, email=email, given_name=given, family_name=family)
     user = write(lambda tx: users.create(tx, companies.get(tx, subdomain).id, profile, actor=OPERATOR, now=clock.now()))
     show({"id": user.id}, as_json=json, human=card({"id": user.id}))
+
+
+@app.command(epilog="Example: rollbook user welcome acme leo@acme.example")
+def welcome(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
+    """Send a person the welcome mail, with a sign-in link; provisioned people get none by themselves."""
+
+    def work(tx: Tx, found: User) -> User:
+        invitations.welcome(tx, found, actor=OPERATOR, now=clock.now())
+        return found
+
+    _show(_change(subdomain, user, work), json)
 
 
 @app.command("list", epilog="Example: rollbook user list acme --archived")
