@@ -20,11 +20,20 @@ DAYS_BACK = 1  # a worker that was down over the hour of one day makes up for it
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Assignments due on `due_on` are told of, as `kind`, if they were there before `told_on` began."""
+    """Assignments due on `due_on` are told of, as `kind`, if they were there before the day `told_on` began.
+
+    Where that day is over already, only people who were here on it are told.
+    """
 
     kind: str
     due_on: str
     told_on: str
+    is_over: bool
+
+    def is_for(self, due_on: str, opened_at: str, away_until: str | None) -> bool:
+        """Whether it is about an assignment of somebody who last came back at an instant."""
+        missed = self.is_over and away_until is not None and away_until >= self.told_on
+        return due_on == self.due_on and opened_at < self.told_on and not missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,9 @@ def occasions(today: date, *, reminder_days: Sequence[int], overdue_days: Sequen
         for days in reminder_days:
             due_on = day + timedelta(days=days)
             if due_on >= today:
-                found.append(Occasion(f"reminder:{days}", due_on.isoformat(), day.isoformat()))
+                found.append(Occasion(f"reminder:{days}", due_on.isoformat(), day.isoformat(), day < today))
         found += [
-            Occasion(f"overdue:{days}", (day - timedelta(days=days)).isoformat(), day.isoformat())
+            Occasion(f"overdue:{days}", (day - timedelta(days=days)).isoformat(), day.isoformat(), day < today)
             for days in overdue_days
         ]
     return found
@@ -73,6 +82,7 @@ def due(
             assignments.c.round,
             assignments.c.due_on,
             assignments.c.opened_at,
+            person.away_until,
         )
         .join_from(assignments, active_users, here)
         .join(content, told)
@@ -90,9 +100,9 @@ def due(
     )
     return [
         Due(user_id, id_, round_, occasion.kind)
-        for user_id, id_, round_, due_on, opened_at in rows
+        for user_id, id_, round_, *about in rows
         for occasion in wanted
-        if occasion.due_on == due_on and opened_at < occasion.told_on
+        if occasion.is_for(*about)
     ]
 
 
@@ -105,4 +115,8 @@ def _unheard(company_id: str, occasion: Occasion) -> ColumnElement[bool]:
         outbox_items.c.round == assignments.c.round,
         outbox_items.c.kind == occasion.kind,
     )
-    return and_(assignments.c.due_on == occasion.due_on, assignments.c.opened_at < occasion.told_on, ~heard)
+    about = and_(assignments.c.due_on == occasion.due_on, assignments.c.opened_at < occasion.told_on, ~heard)
+    if not occasion.is_over:
+        return about
+    away_until = active_users.c.away_until
+    return and_(about, or_(away_until.is_(None), away_until < occasion.told_on))
