@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -381,3 +383,48 @@ def test_the_address_of_nobody_fails_and_says_so(school: PostedSchool, sink: Sin
     (mail,) = school.box()
     assert mail.state == "failed"
     assert "no address" in (mail.reason or "")
+
+
+OUTAGE_MAILS = 10_000 if os.environ.get("ROLLBOOK_LONG") else 100
+EACH = 5
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_six_hours_without_a_mail_server_lose_nothing_and_mix_nothing_up(
+    school: PostedSchool, sink: Sink, record_property: Callable[[str, object], None]
+) -> None:
+    """Away, then back and moody: every mail arrives once, those of a person in the order in which they were put."""
+    chance = Random(12)
+    lessons = [school.lesson(f"Lesson {number}") for number in range(EACH)]
+    began = clock.now()
+    for person in school.hire_many(OUTAGE_MAILS // EACH):
+        for lesson in lessons:
+            school.assign(person, lesson)
+    away = school.by(free_port())
+    for hour in range(6):
+        with time_machine.travel(began + timedelta(hours=hour), tick=True):
+            away.deliver(runs=2)
+    assert sink.received == []
+    assert {(mail.state, mail.attempts) for mail in school.box()} == {("queued", 0)}
+
+    def moody(stage: str, recipient: str) -> None:
+        if stage == "RCPT":
+            sink.answers = {recipient: "450 4.2.1 later"} if chance.random() < 0.1 else {}
+
+    sink.before = moody
+    moment = began + timedelta(hours=6, minutes=5)
+    for _ in range(60):
+        with time_machine.travel(moment, tick=True):
+            school.deliver(runs=OUTAGE_MAILS)
+        if {mail.state for mail in school.box()} == {"sent"}:
+            break
+        moment += timedelta(hours=2)
+    assert {mail.state for mail in school.box()} == {"sent"}
+    assert len({mail.id for mail in sink.received}) == len(sink.received) == OUTAGE_MAILS
+    told: dict[str, list[str]] = {}
+    for mail in sink.received:
+        told.setdefault(mail.recipients[0], []).append(mail.subject.rpartition(" ")[2])
+    assert len(told) == OUTAGE_MAILS // EACH
+    assert set(map(tuple, told.values())) == {tuple(map(str, range(EACH)))}
+    record_property("mails after six hours away", OUTAGE_MAILS)
