@@ -19,7 +19,7 @@ from rollbook.learning.reminders import Due
 from rollbook.people import company_settings
 
 ROWS_A_READ = 2000
-ROWS_A_WRITE = 100  # each is two rows or three, and 50 ms must do for them
+ROWS_A_WRITE = 50  # each is two rows or three, and 50 ms must do for them
 
 
 async def remind(database: Database, task: Task) -> None:
