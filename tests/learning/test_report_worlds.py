@@ -12,7 +12,7 @@ import pytest
 from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.learning import reports
-from rollbook.learning.reports import EXPORTS, REPORTS, Filters
+from rollbook.learning.reports import EXPORTS, REPORTS, Filters, counting
 from rollbook.people import companies, fields, groups
 from rollbook.people.authorization import Who
 from tests.conftest import OPERATOR, House
@@ -84,7 +84,9 @@ def all_rows(house: House, who: Who, name: str, filters: Filters, limit: int) ->
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_every_report_says_what_plain_python_says(house: House, seed: int) -> None:
+def test_every_report_says_what_plain_python_says(house: House, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed % 2:  # as in a company with more archived content than is named
+        monkeypatch.setattr(counting, "MOST_NAMED", 0)
     for number in range(seed, WORLDS, SEEDS):
         world, chance = settle(house, number), random.Random(number)
         for name, report in (REPORTS | EXPORTS).items():

@@ -12,7 +12,7 @@ from rollbook.database.tables import active_users, assignment_rounds, assignment
 from rollbook.learning.reports import counting, days, people
 from rollbook.learning.reports.days import Days
 from rollbook.learning.reports.filters import OF_PEOPLE
-from rollbook.learning.reports.shape import Page, Question, Report, column
+from rollbook.learning.reports.shape import Page, Question, Report, column, known
 
 COLUMNS = [
     column("day", "From", "date"),
@@ -61,7 +61,7 @@ def _joined(ask: Question, steps: Days) -> Any:
 
 
 def _between(at: ColumnElement[str], steps: Days) -> tuple[ColumnElement[bool], ...]:
-    return at >= steps.first, at < steps.end
+    return at >= known(steps.first), at < known(steps.end)
 
 
 REPORT = Report(

@@ -37,7 +37,7 @@ def _page(tx: Tx, ask: Question) -> Page:
     )
     if ask.after is not None:
         query = query.where(row.id > ask.after[0])
-    listed = tx.search(query.order_by(row.id).limit(ask.limit + 1))
+    listed = tx.search(query.order_by(row.id).limit(ask.one_more))
     found, after = cut(listed, ask.limit, lambda line: (line[-1],))
     rows = []
     for line in found:

@@ -32,7 +32,7 @@ def _page(tx: Tx, ask: Question) -> Page:
     )
     if ask.after is not None:
         query = query.where(people.after((table.c.title_key, table.c.id), ask.after))
-    listed = tx.search(query.order_by(table.c.title_key, table.c.id).limit(ask.limit + 1))
+    listed = tx.search(query.order_by(table.c.title_key, table.c.id).limit(ask.one_more))
     found, after = cut(listed, ask.limit, lambda row: (row[-1], row[0]))
     counts = {row[0]: row[1:] for row in _counts(tx, ask, [row[0] for row in found])}
     rows = []

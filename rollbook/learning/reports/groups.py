@@ -33,7 +33,7 @@ def _page(tx: Tx, ask: Question) -> Page:
         query = query.where(people.managed(ask.company_id, ask.filters.managed_by))
     if ask.after is not None:
         query = query.where(people.after((table.c.name_key, table.c.id), ask.after))
-    listed = tx.search(query.order_by(table.c.name_key, table.c.id).limit(ask.limit + 1))
+    listed = tx.search(query.order_by(table.c.name_key, table.c.id).limit(ask.one_more))
     found, after = cut(listed, ask.limit, lambda row: (row[-1], row[0]))
     everyone = [group_id for group_id, _, kind, _ in found if kind == "everyone"]
     filled = [group_id for group_id, _, kind, _ in found if kind != "everyone"]

@@ -10,7 +10,7 @@ from rollbook.database import Tx
 from rollbook.database.tables import active_users, assignments, content
 from rollbook.learning.reports import counting, people
 from rollbook.learning.reports.filters import OF_PEOPLE
-from rollbook.learning.reports.shape import Page, Question, Report, column, cut
+from rollbook.learning.reports.shape import Page, Question, Report, column, cut, known
 
 COLUMNS = [
     *people.PERSON,
@@ -30,8 +30,8 @@ def _page(tx: Tx, ask: Question) -> Page:
         .join_from(assignments, active_users, counting.is_person())
         .join(content, counting.is_content())
         .where(row.company_id == ask.company_id, *people.chosen(ask), *counting.of_content(ask, row.content_id))
-        # Said as the index says it: it holds what is open and has a day.
-        .where(row.state == "incomplete", row.due_on.is_not(None), row.due_on < ask.day)
+        # Said as the index says it, in the statement's text: it holds what is open and has a day.
+        .where(row.state == known("incomplete"), row.due_on.is_not(None), row.due_on < ask.day)
     )
     if ask.filters.since is not None:
         query = query.where(row.due_on >= ask.filters.since.isoformat())
@@ -39,7 +39,7 @@ def _page(tx: Tx, ask: Question) -> Page:
         query = query.where(row.due_on <= ask.filters.until.isoformat())
     if ask.after is not None:
         query = query.where(people.after((row.due_on, row.id), ask.after))
-    listed = tx.search(query.order_by(row.due_on, row.id).limit(ask.limit + 1))
+    listed = tx.search(query.order_by(row.due_on, row.id).limit(ask.one_more))
     found, after = cut(listed, ask.limit, lambda line: (line[-2], line[-1]))
     rows = []
     for line in found:

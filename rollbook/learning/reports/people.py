@@ -98,7 +98,7 @@ def page(tx: Tx, ask: Question, *also: ColumnElement[bool]) -> tuple[list[Row], 
     query = select(*OF_PERSON, user.name_key).where(*chosen(ask), *also)
     if ask.after is not None:
         query = query.where(after((user.name_key, user.id), ask.after))
-    rows = tx.search(query.order_by(user.name_key, user.id).limit(ask.limit + 1))
+    rows = tx.search(query.order_by(user.name_key, user.id).limit(ask.one_more))
     return cut(rows, ask.limit, lambda row: (row[-1], row[0]))
 
 

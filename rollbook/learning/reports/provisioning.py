@@ -16,7 +16,7 @@ from rollbook.database import Tx
 from rollbook.database.tables import events
 from rollbook.learning.reports import days
 from rollbook.learning.reports.days import Days
-from rollbook.learning.reports.shape import Page, Question, Report, column
+from rollbook.learning.reports.shape import Page, Question, Report, column, known
 
 KINDS = {
     "UserCreated": "created",
@@ -49,8 +49,8 @@ def _acts(ask: Question, steps: Days) -> Any:
     last = clock.first_id_at(_instant(steps.end) + timedelta(days=1))
     return (
         select(events.c.kind, func.substr(events.c.at, 1, 10).label("day"), func.count())
-        .where(events.c.company_id == ask.company_id, events.c.id >= first, events.c.id < last)
-        .where(events.c.at >= steps.first, events.c.at < steps.end)
+        .where(events.c.company_id == ask.company_id, events.c.id >= known(first), events.c.id < known(last))
+        .where(events.c.at >= known(steps.first), events.c.at < known(steps.end))
         .where(events.c.kind.in_(sorted(KINDS)), func.substr(events.c.actor, 1, 4) == "scim")
         .group_by(events.c.kind, "day")
     )

@@ -11,6 +11,7 @@ from rollbook.learning.reports import (
     activity,
     assignments,
     content,
+    counting,
     gradebook,
     groups,
     learners,
@@ -73,4 +74,5 @@ def run(
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidValue(f"A page has 1 to {MOST_ROWS} rows.", field="limit")
     key = None if after is None else key_of(after, report.parts)
-    return report.page(tx, Question(who.company_id, filters, key, limit, today))
+    hidden = counting.hidden(tx, who.company_id) if "content" in report.takes else ()
+    return report.page(tx, Question(who.company_id, filters, key, limit, today, hidden))

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Literal, TypedDict
 
 import msgspec
+from sqlalchemy import BindParameter, bindparam
 
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
@@ -41,18 +42,27 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a report: about whom and what, from which row on, and which day it is."""
+    """What is asked of a report: about whom and what, from which row on, and which day it is.
+
+    `hidden` are the ids of the archived lessons and paths, None where they are too many to name.
+    """
 
     company_id: str
     filters: Filters
     after: Key | None
     limit: int
     today: date
+    hidden: tuple[str, ...] | None
 
     @property
     def day(self) -> str:
         """Today, as dates are stored."""
         return self.today.isoformat()
+
+    @property
+    def one_more(self) -> BindParameter[int]:
+        """How many rows are asked for, so that it shows whether there is another page."""
+        return known(self.limit + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,13 @@ class Report:
     page: Callable[[Tx, Question], Page]
     parts: int = 2
     permission: Permission = "see_reports"
+
+
+def known(value: Any) -> BindParameter[Any]:
+    """A value that stands in the statement's own text: PostgreSQL plans badly for a limit or a period that it does not
+    know, and uses no partial index. For what Rollbook itself works out.
+    """
+    return bindparam(None, value, literal_execute=True)
 
 
 def column(key: str, title: str, type_: Type = "text") -> Column:
