@@ -1,13 +1,15 @@
 """The HTTP/1.1 protocol below the doors: malformed, slow and oversized requests are answered in SCIM JSON.
 
 Okta shows its administrator a parse error instead of the cause when an answer is no JSON, and at this point nobody
-knows yet which door was meant.
+knows yet which door was meant. Where the address is known to be the management API's, the answer is a problem of
+RFC 9457 instead.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from http import HTTPStatus
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -82,6 +84,7 @@ class RollbookProtocol(HttpToolsProtocol):
     Most requests arrive whole, in one piece: they need no timer.
     """
 
+    url = b""  # of the request that is being read; uvicorn fills it in
     _deadline: asyncio.TimerHandle | None = None
     _body_deadline: asyncio.TimerHandle | None = None
     _header_bytes = 0  # received since the message began: at least what its headers take
@@ -187,17 +190,26 @@ class RollbookProtocol(HttpToolsProtocol):
         self._refuse(431, "The headers are larger than 64 KiB; send fewer or shorter ones.")
 
     def _refuse(self, status: int, detail: str) -> None:
-        error: dict[str, Any] = {
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
-            "status": str(status),
-            "detail": detail,
-        }
+        media, error = _problem(status, detail) if self.url.startswith(b"/api") else _scim_error(status, detail)
         content = json.dumps(error).encode()
         self.transport.write(
             STATUS_LINE[status]
-            + b"content-type: application/scim+json\r\ncontent-length: "
+            + b"content-type: "
+            + media
+            + b"\r\ncontent-length: "
             + str(len(content)).encode()
             + b"\r\nconnection: close\r\n\r\n"
             + content
         )
         self.transport.close()
+
+
+def _scim_error(status: int, detail: str) -> tuple[bytes, dict[str, Any]]:
+    schemas = ["urn:ietf:params:scim:api:messages:2.0:Error"]
+    return b"application/scim+json", {"schemas": schemas, "status": str(status), "detail": detail}
+
+
+def _problem(status: int, detail: str) -> tuple[bytes, dict[str, Any]]:
+    """As the management API tells its own refusals (api/problems.py)."""
+    title = HTTPStatus(status).phrase
+    return b"application/problem+json", {"type": "about:blank", "title": title, "status": status, "detail": detail}

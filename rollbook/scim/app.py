@@ -5,26 +5,25 @@ Which handler an address has is in routes.py; this module knows credentials, lim
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import time
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from rollbook import clock
+from rollbook import clock, request_body
 from rollbook.activity import log as provisioning_log
 from rollbook.database import Collision, Database
 from rollbook.errors import Conflict, InvalidValue, NotFound, RollbookError, Unauthorized, Unavailable
+from rollbook.key_use import KeyUse
 from rollbook.logs import kind_and_place
 from rollbook.origin import PLAIN_HTTP, Networks, is_plain
-from rollbook.people.tokens import KEPT, Pepper
-from rollbook.scim import bodies, routes
+from rollbook.people.tokens import Pepper
+from rollbook.presented_key import presented
+from rollbook.request_body import BodyRefused
+from rollbook.scim import routes
 from rollbook.scim.exchange import Answer, Request, Service
-from rollbook.scim.key_use import KeyUse
 from rollbook.scim.metrics import observe
 from rollbook.scim.protocol import body, errors
 from rollbook.scim.protocol.errors import ScimError
@@ -32,7 +31,7 @@ from rollbook.scim.protocol.errors import ScimError
 LONGEST_PATH = 400
 LONGEST_HINT = 2000
 MOST_PARAMETERS = 64
-LONGEST_KEPT = 300  # bytes of an Authorization header: a key and a user name need less
+_MEDIA = ("application/scim+json", "application/json")
 _CONTENT_TYPE = (b"content-type", b"application/scim+json")
 
 log = structlog.get_logger()
@@ -66,11 +65,11 @@ class ScimDoor:
                 request, handler = self._request(scope, headers, request_id)
                 request.query = _query(scope["query_string"])
                 if request.method in _WITH_BODY:
-                    request.document = body.parse_object(await bodies.read(scope, receive, headers))
+                    request.document = body.parse_object(await request_body.read(scope, receive, headers, media=_MEDIA))
                 answer = await handler(request)
                 if request.holder is not None:
                     self.key_use.used(request.holder, request.key, request.now)
-            except (ScimError, RollbookError, Collision) as error:
+            except (ScimError, RollbookError, Collision, BodyRefused) as error:
                 answer = await self._refusal(request, error)
                 error.__traceback__ = None  # its frames hold the error and the whole body in a cycle
         except Exception as error:  # noqa: BLE001 - whatever it is, Okta gets SCIM JSON and we get its kind and place
@@ -85,9 +84,7 @@ class ScimDoor:
         if "//" in path or path[-1:] == "/":
             path = _SLASHES.sub("/", path).rstrip("/")
         handler, resource_id = routes.find(scope["method"], path)
-        header = headers.get(b"authorization", b"")
-        # Strangers may send anything: what is no key's length is not worth remembering.
-        subdomain, key = (_kept_credential if len(header) <= LONGEST_KEPT else _credential)(header or None)
+        subdomain, key = presented(headers.get(b"authorization", b""))
         return (
             Request(
                 service=self._service,
@@ -105,7 +102,9 @@ class ScimDoor:
             handler,
         )
 
-    async def _refusal(self, request: Request | None, error: ScimError | RollbookError | Collision) -> Answer:
+    async def _refusal(
+        self, request: Request | None, error: ScimError | RollbookError | Collision | BodyRefused
+    ) -> Answer:
         """Turns an error into its answer. What is wrong with a request is told only to whoever holds a key; the
         refusal of a write, and a filter not understood, is logged first."""
         refusal = error if isinstance(error, ScimError) else _as_scim(error)
@@ -140,26 +139,6 @@ class ScimDoor:
             )
         except (Unavailable, Collision) as failure:
             log.warning("a refusal was not logged", kind=type(failure).__name__, request_id=request.id)
-
-
-def _credential(header: bytes | None) -> tuple[str | None, str]:
-    """(Basic user name or None, key) from Basic, Bearer or the bare key; ("", "") where there is none."""
-    if header is None:
-        return None, ""
-    value = header.decode("latin-1").strip()
-    scheme, _, rest = value.partition(" ")
-    if scheme.lower() == "bearer":
-        return None, rest.strip()
-    if scheme.lower() != "basic":
-        return None, value
-    try:
-        name, colon, key = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None, ""
-    return (name, key) if colon else (None, "")
-
-
-_kept_credential = lru_cache(maxsize=KEPT)(_credential)
 
 
 def _query(raw: bytes) -> dict[str, str]:
@@ -198,8 +177,11 @@ def _text(header: bytes | None) -> str | None:
     return header.decode("latin-1") if header is not None else None
 
 
-def _as_scim(error: RollbookError | Collision) -> ScimError:
+def _as_scim(error: RollbookError | Collision | BodyRefused) -> ScimError:
     """What the rooms raise, in the words of RFC 7644 table 9."""
+    if isinstance(error, BodyRefused):
+        headers = {"Connection": "close"} if error.closing else {}
+        return ScimError(error.message, status=error.status, headers=headers)
     if isinstance(error, Unauthorized):
         return errors.Unauthorized(
             error.message, headers={"WWW-Authenticate": 'Basic realm="Rollbook", charset="UTF-8"'}

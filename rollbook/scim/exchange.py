@@ -13,10 +13,10 @@ from rollbook.activity.events import Actor
 from rollbook.activity.log import Entry
 from rollbook.database import Database, Tx
 from rollbook.database.statements import Parameters
+from rollbook.key_use import KeyUse
 from rollbook.people import credentials
 from rollbook.people.credentials import Claim, Holder, LookUp
 from rollbook.people.tokens import Pepper
-from rollbook.scim.key_use import KeyUse
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 

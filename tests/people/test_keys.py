@@ -13,11 +13,11 @@ from rollbook.activity import events
 from rollbook.database import Tx
 from rollbook.database.tables import api_keys
 from rollbook.errors import Conflict, InvalidValue, NotFound, Unauthorized
+from rollbook.key_use import KeyUse
 from rollbook.people import companies, credentials, keys, tokens
 from rollbook.people.credentials import Holder
 from rollbook.people.keys import Key, Scope
 from rollbook.people.tokens import Pepper
-from rollbook.scim.key_use import KeyUse
 from tests import history
 from tests.conftest import OPERATOR, House
 

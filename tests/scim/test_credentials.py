@@ -11,8 +11,8 @@ import pytest
 
 from rollbook import clock
 from rollbook.database import Tx
+from rollbook.key_use import KeyUse
 from rollbook.people import credentials, keys
-from rollbook.scim.key_use import KeyUse
 from tests.cast import LEO, scim_user
 from tests.conftest import OPERATOR, House, Tenant
 from tests.scim.wire import Heard, basic, check, exchange, request

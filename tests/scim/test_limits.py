@@ -18,8 +18,8 @@ from rollbook import http_protocol
 from rollbook.database import Tx
 from rollbook.installation import Installation
 from rollbook.people import users
+from rollbook.request_body import LINGER, MAX_BODY
 from rollbook.scim.app import ScimDoor
-from rollbook.scim.bodies import LINGER, MAX_BODY
 from rollbook.scim.protocol.body import MAX_DEPTH
 from rollbook.scim.protocol.filter import MAX_DEPTH as FILTER_DEPTH
 from rollbook.scim.protocol.filter import MAX_LENGTH, MAX_TERMS

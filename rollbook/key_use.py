@@ -1,4 +1,4 @@
-"""When keys were last used and how often they failed: gathered in memory, stored at most once a minute.
+"""When keys were last used and how often they failed, for each door: gathered in memory, stored at most once a minute.
 
 A row per request would make every read a write; what is lost with a killed process is a minute of these.
 """
