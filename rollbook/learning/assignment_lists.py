@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from rollbook.database import Row, Tx
 from rollbook.database.tables import active_users, content
 from rollbook.database.tables import assignments as table
-from rollbook.learning.assignment_record import COLUMNS, RETURNED, Assignment
+from rollbook.learning.assignment_record import COLUMNS, RETURNED, Assignment, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ _LISTED = (
     .join(content, and_(content.c.company_id == table.c.company_id, content.c.id == table.c.content_id))
     .order_by(table.c.id)
 )
+_ONE = _LISTED.where(table.c.company_id == bindparam("company"), table.c.id == bindparam("assignment"))
 
 
 def search(
@@ -60,17 +61,21 @@ def search(
     overdue_on: str | None = None,
     withdrawn: bool = False,
     archived_content: bool = False,
+    status: Status | None = None,
+    today: str = "",
     after: str = "",
     limit: int = 1000,
 ) -> list[Line]:
-    """Assignments in the order of ids, after the id `after`: of a person, of a content, or overdue on a day. Those that
-    were withdrawn, or are of archived content, come where they are asked for, and then alone.
+    """Assignments in the order of ids, after the id `after`: of a person, of a content, or overdue on a day; those that
+    were withdrawn instead of the others, or those of archived content; or those that have a status `today`.
     """
     conditions = [
         table.c.company_id == company_id,
         table.c.id > after,
         content.c.state == ("archived" if archived_content else "published"),
-        table.c.state == "withdrawn" if withdrawn else table.c.state != "withdrawn",
+        _of_status(status, today)
+        if status is not None
+        else (table.c.state == "withdrawn" if withdrawn else table.c.state != "withdrawn"),
     ]
     if user_id is not None:
         conditions.append(table.c.user_id == user_id)
@@ -79,6 +84,21 @@ def search(
     if overdue_on is not None:
         conditions += [table.c.state == "incomplete", table.c.due_on < overdue_on]
     return [_line(row) for row in tx.search(_LISTED.where(*conditions).limit(limit))]
+
+
+def find(tx: Tx, company_id: str, assignment_id: str) -> Line | None:
+    """The assignment with this id, in whatever state, of somebody who is here."""
+    row = tx.one(_ONE, {"company": company_id, "assignment": assignment_id})
+    return _line(row) if row else None
+
+
+def _of_status(status: Status, today: str) -> ColumnElement[bool]:
+    """`Assignment.status` as a condition."""
+    if status == "overdue":
+        return and_(table.c.state == "incomplete", table.c.due_on < today)
+    if status == "incomplete":
+        return and_(table.c.state == "incomplete", or_(table.c.due_on.is_(None), table.c.due_on >= today))
+    return table.c.state == status
 
 
 def _line(row: Row) -> Line:

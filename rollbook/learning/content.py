@@ -108,6 +108,14 @@ def get(tx: Tx, company_id: str, content_id: str, *, lock: bool = False) -> Cont
     return found
 
 
+def of_kind(tx: Tx, company_id: str, content_id: str, kind: Kind, *, lock: bool = False) -> Content:
+    """The lesson, or the path, with this id; raises NotFound."""
+    found = find(tx, company_id, content_id, lock=lock)
+    if found is None or found.kind != kind:
+        raise NotFound(f"There is no {kind} {content_id!r} in this company.")
+    return found
+
+
 def named(tx: Tx, company_id: str, text: str, *, kind: Kind | None = None, lock: bool = False) -> Content:
     """The content that a person means by an id or a title, without regard to case; what is archived only where nothing
     else has the title. Raises NotFound, and Conflict where two have it.

@@ -1,5 +1,5 @@
-"""Where a person signs in. A privileged user's address, changed by provisioning, is held until a person confirms it:
-whoever holds a stolen SCIM key must not lead an administrator's sign-in links to an address of their own.
+"""Where a person signs in. A privileged user's address, changed by a key, is held until a person confirms it:
+whoever holds a stolen key, SCIM's or the API's, must not lead an administrator's sign-in links to their own address.
 
 `confirmed_email` is None while the e-mail itself is confirmed.
 """
@@ -29,11 +29,14 @@ _BY_CONFIRMED = select(table.c.id).where(
 )
 
 
+_KEYS = ("scim", "api")  # a key can be stolen; a person has signed in
+
+
 def follow_change(user: User, values: Mapping[str, Any], *, actor: Actor) -> dict[str, Any]:
     """What a change of e-mail writes besides: the address to keep for sign-in, or that none needs keeping."""
     if "email" not in values:
         return {}
-    if user.privileged and actor.kind == "scim":
+    if user.privileged and actor.kind in _KEYS:
         kept = user.sign_in_email
         if fold(kept) == fold(values["email"]):
             return {"confirmed_email": None, "confirmed_email_key": None}
@@ -46,7 +49,7 @@ def settle_change(tx: Tx, before: User, after: User, *, actor: Actor, now: datet
     if fold(before.email) == fold(after.email) and fold(before.user_name) == fold(after.user_name):
         return
     sign_in.end_links(tx, after.company_id, after.id, now=now)
-    if after.privileged and actor.kind == "scim":
+    if after.privileged and actor.kind in _KEYS:
         detail = {"links_go_to": after.sign_in_email, "by": str(actor)}
         alarms.sound(tx, after.company_id, "address_held", after.id, detail, now=now)
 

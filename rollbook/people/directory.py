@@ -32,6 +32,10 @@ def list_people(
     *,
     archived: bool | None = False,
     text: str | None = None,
+    user_name: str | None = None,
+    email: str | None = None,
+    external_id: str | None = None,
+    link: str | None = None,
     role: Role | None = None,
     location: str | None = None,
     business_unit: str | None = None,
@@ -45,11 +49,14 @@ def list_people(
     """Those who meet every filter given, in the order of ids (which is that of creation), from after the id `after`.
 
     `archived`: False for active people, True for archived ones, None for both. `text` is part of a name, a user name or
-    an e-mail, without regard to case. `managed_by` is the id of somebody: only people of groups that they manage. A
-    custom field and a group are compared as of now; an unknown group holds nobody.
+    an e-mail, without regard to case; `user_name` and `email` are the whole of one. `managed_by` is the id of somebody:
+    only people of groups that they manage. A custom field and a group are compared as of now; an unknown group holds
+    nobody.
     """
     exact = {"role": role, "location": location, "business_unit": business_unit, "department": department}
-    asked = [text, *exact.values(), group_id, managed_by, after, *(custom or {}).values()]
+    exact |= {"external_id": external_id, "link": link}
+    folded = {"user_name_key": user_name, "email_key": email}
+    asked = [text, *exact.values(), *folded.values(), group_id, managed_by, after, *(custom or {}).values()]
     if any("\0" in value for value in asked if value is not None):  # PostgreSQL holds no such text, nor asks for it
         return []
     conditions: list[ColumnElement[bool]] = [
@@ -61,6 +68,7 @@ def list_people(
     if text is not None and fold(text):
         conditions.append(or_(*(column.contains(fold(text), autoescape=True) for column in _SEARCHED)))
     conditions += [table.c[name] == value for name, value in exact.items() if value is not None]
+    conditions += [table.c[name] == fold(value) for name, value in folded.items() if value is not None]
     if group_id is not None:
         conditions += _in_group(tx, company_id, group_id)
     for field, value in (custom or {}).items():

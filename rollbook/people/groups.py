@@ -59,6 +59,9 @@ _ONE_LOCKED = _ONE.with_for_update(key_share=True)
 _NAMED = select(*_COLUMNS).where(_OF_COMPANY, table.c.name_key == bindparam("key"))
 _ALL = select(*_COLUMNS).where(_OF_COMPANY, table.c.archived_at.is_(None)).order_by(table.c.name_key, table.c.id)
 _ARCHIVED = select(*_COLUMNS).where(_OF_COMPANY, table.c.archived_at.is_not(None)).order_by(table.c.name, table.c.id)
+_AFTER = select(*_COLUMNS).where(_OF_COMPANY, table.c.id > bindparam("after")).order_by(table.c.id)
+_PAGE = _AFTER.where(table.c.archived_at.is_(None)).limit(bindparam("limit"))
+_ARCHIVED_PAGE = _AFTER.where(table.c.archived_at.is_not(None)).limit(bindparam("limit"))
 _COUNT = select(func.count()).where(_OF_COMPANY, table.c.archived_at.is_(None))
 _INSERT = insert(table)
 _UPDATE = update(table).where(_OF_COMPANY, table.c.id == bindparam("group"))
@@ -105,6 +108,12 @@ def named(tx: Tx, company_id: str, text: str, *, lock: bool = False) -> Group:
 def all_of(tx: Tx, company_id: str, *, archived: bool = False) -> list[Group]:
     """The groups of a company by name, or those that were archived."""
     return [_group(row) for row in tx.all(_ARCHIVED if archived else _ALL, {"company": company_id})]
+
+
+def search(tx: Tx, company_id: str, *, archived: bool = False, after: str = "", limit: int = 100) -> list[Group]:
+    """A page of the groups in the order of ids, those after the id `after`: the living ones, or the archived."""
+    values = {"company": company_id, "after": after, "limit": limit}
+    return [_group(row) for row in tx.all(_ARCHIVED_PAGE if archived else _PAGE, values)]
 
 
 def rename(tx: Tx, group: Group, name: str, *, actor: Actor, now: datetime) -> Group:

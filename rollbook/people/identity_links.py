@@ -57,11 +57,12 @@ def link(tx: Tx, user: User, *, external_id: str | None = None, by_client: bool,
     return users.change(tx, user, values, [("UserLinked", changes)], actor=actor, now=now)
 
 
-def not_linked(tx: Tx, company_id: str, *, limit: int = 1000) -> list[NotLinked]:
-    """The active users who are not linked, oldest first."""
+def not_linked(tx: Tx, company_id: str, *, after: str = "", limit: int = 1000) -> list[NotLinked]:
+    """The active users who are not linked, oldest first, those after the id `after`."""
     query = (
         record.SELECT.where(
             table.c.company_id == company_id,
+            table.c.id > after,
             table.c.link != "linked",
             table.c.archived_at.is_(None),
             table.c.deleted_at.is_(None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from operator import attrgetter
 from typing import Any
 
@@ -17,7 +18,7 @@ _EMAIL = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@[^\s@<>(),;:\\\"\[\]]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Bidirectional marks and zero-width characters make two names look alike; no real user name or e-mail holds them.
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\u00ad]")
-_DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -76,8 +77,15 @@ def check_field(name: str, value: str | None) -> None:
         _refuse_hidden(name, value)
     if name == "email" and (len(value) > LONGEST_EMAIL or not _EMAIL.fullmatch(value.strip())):
         raise InvalidValue("The e-mail is no address of the form name@domain.", field=name)
-    if name == "hire_date" and not _DATE.fullmatch(value):
+    if name == "hire_date" and not _is_date(value):
         raise InvalidValue("The hire date must be written as YYYY-MM-DD.", field=name)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return _DATE.fullmatch(text) is not None and date.fromisoformat(text) is not None
+    except ValueError:  # the 31st of February
+        return False
 
 
 def _refuse_hidden(name: str, value: str) -> None:

@@ -193,14 +193,20 @@ def set_role(tx: Tx, user: User, role: Role, *, actor: Actor, now: datetime) -> 
 
 
 def set_field(tx: Tx, user: User, field: str, value: str | None, *, actor: Actor, now: datetime) -> User:
-    """Sets one field in Learning. Raises InvalidValue for a field that is not there, or not to be set by hand, and
-    Conflict for a user who was deleted.
+    """Sets one field in Learning. Raises as `set_fields`."""
+    return set_fields(tx, user, {field: value}, actor=actor, now=now)
+
+
+def set_fields(tx: Tx, user: User, values: Mapping[str, str | None], *, actor: Actor, now: datetime) -> User:
+    """Sets fields in Learning, all or nothing. Raises InvalidValue for one that is not there, or not to be set by hand,
+    and Conflict for a user who was deleted.
     """
-    if field not in profiles.TEXT_FIELDS or field == "external_id":
-        settable = ", ".join(name for name in profiles.TEXT_FIELDS if name != "external_id")
-        raise InvalidValue(f"{field!r} is no field that can be set; use one of {settable}.", field=field)
+    for field in values:
+        if field not in profiles.TEXT_FIELDS or field == "external_id":
+            settable = ", ".join(name for name in profiles.TEXT_FIELDS if name != "external_id")
+            raise InvalidValue(f"{field!r} is no field that can be set; use one of {settable}.", field=field)
     record.refuse_deleted(user)
-    profile = msgspec.structs.replace(profile_of(user), **{field: value or None})
+    profile = msgspec.structs.replace(profile_of(user), **{field: value or None for field, value in values.items()})
     for name in profiles.REQUIRED:
         profiles.check_field(name, getattr(profile, name) or "")
     return update(tx, user, profile, actor=actor, now=now)
