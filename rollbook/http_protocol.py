@@ -190,7 +190,7 @@ class RollbookProtocol(HttpToolsProtocol):
         self._refuse(431, "The headers are larger than 64 KiB; send fewer or shorter ones.")
 
     def _refuse(self, status: int, detail: str) -> None:
-        media, error = _problem(status, detail) if self.url.startswith(b"/api") else _scim_error(status, detail)
+        media, error = _problem(status, detail) if self.url.startswith(b"/api/") else _scim_error(status, detail)
         content = json.dumps(error).encode()
         self.transport.write(
             STATUS_LINE[status]

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         "from anywhere but loopback and these is refused.",
     )
 
+    api_requests_per_minute: int = Field(
+        default=600,
+        ge=1,
+        description="How often one key may ask the management API in each web process; 100 at once, then 429.",
+    )
+
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:

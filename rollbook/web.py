@@ -1,4 +1,4 @@
-"""Assembles the web server: the SCIM door, the console, health and metrics, and the worker beside them."""
+"""Assembles the web server: the SCIM door, the management API, the console, health and metrics, and the worker."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ KEEP_ALIVE_SECONDS = 75
 
 
 class Application:
-    """The ASGI application: /scim goes straight to its door, everything else through Starlette."""
+    """The ASGI application: /scim and /api go straight to their doors, everything else through Starlette."""
 
     def __init__(self, installation: Installation, *, with_worker: bool) -> None:
         self._installation = installation
@@ -50,6 +50,16 @@ class Application:
         settings = installation.settings
         self._scim = ScimDoor(
             installation.database, installation.pepper, base_url=settings.scim_base_url, proxies=settings.proxies
+        )
+        # Imported here: whoever only wants `listen` need not wait for FastAPI.
+        from rollbook.api.app import ApiDoor
+
+        self._api = ApiDoor(
+            installation.database,
+            installation.pepper,
+            public_url=settings.public_url,
+            per_minute=settings.api_requests_per_minute,
+            proxies=settings.proxies,
         )
         self._rest = Starlette(
             routes=[*_operations(installation), *pages.routes(installation)],
@@ -62,6 +72,8 @@ class Application:
             # "//scim" too: whatever a client makes of our base URL is answered in SCIM JSON.
             if path.startswith("/scim") or path.lstrip("/").lower().startswith("scim"):
                 await self._scim(scope, receive, send)
+            elif path == "/api" or path.startswith("/api/"):
+                await self._api(scope, receive, send)
             else:
                 await self._rest(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -76,7 +88,8 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._scim.key_use.keep_flushing())]
+        uses = (self._scim.key_use, self._api.key_use)
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(use.keep_flushing()) for use in uses]
         if self._with_worker:
             tasks.append(asyncio.create_task(worker.run(self._installation.database, post=post_of(self._installation))))
         try:
@@ -86,7 +99,8 @@ class Application:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             with contextlib.suppress(Unavailable):
-                await self._scim.key_use.flush()
+                for use in uses:
+                    await use.flush()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rollbook.scim.app import ScimDoor
+from starlette.types import ASGIApp
+
 from tests.conftest import Tenant
 from tests.servers import ThreadServer
 
@@ -60,7 +61,12 @@ def check(heard: Heard, *, method: str = "GET") -> Heard:
 
 def basic(tenant: Tenant) -> str:
     """The Authorization header's value."""
-    return "Basic " + base64.b64encode(f"{tenant.company.subdomain}:{tenant.key}".encode()).decode()
+    return basic_of(tenant.company.subdomain, tenant.key)
+
+
+def basic_of(subdomain: str, key: str) -> str:
+    """The same of any name and key."""
+    return "Basic " + base64.b64encode(f"{subdomain}:{key}".encode()).decode()
 
 
 class Connection:
@@ -123,7 +129,7 @@ def request(method: str, target: str, tenant: Tenant | None = None, body: bytes 
 
 
 async def ask_door(
-    door: ScimDoor,
+    door: ASGIApp,
     method: str,
     path: str,
     *,
