@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_
 
 from rollbook.database import Tx
 from rollbook.database.tables import active_users, assignments, content, outbox_items
+from rollbook.learning.assignment_record import RETURNED
 
 DAYS_BACK = 1  # a worker that was down over the hour of one day makes up for it on the next
 
@@ -71,10 +72,6 @@ def due(
     person = active_users.c
     here = (person.company_id == assignments.c.company_id) & (person.id == assignments.c.user_id)
     told = (content.c.company_id == assignments.c.company_id) & (content.c.id == assignments.c.content_id)
-    fell_due = assignments.c.due_on + "T24"  # the end of the day
-    while_away = and_(
-        assignments.c.opened_at < person.away_until, fell_due > person.away_from, fell_due <= person.away_until
-    )
     rows = tx.search(
         select(
             assignments.c.user_id,
@@ -91,7 +88,7 @@ def due(
             assignments.c.state == "incomplete",
             assignments.c.due_on.is_not(None),
             content.c.state == "published",
-            or_(person.away_from.is_(None), ~while_away),
+            ~RETURNED,
             or_(*(_unheard(company_id, occasion) for occasion in wanted)),
             tuple_(assignments.c.user_id, assignments.c.id) > tuple_(*after),
         )

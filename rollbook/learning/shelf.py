@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import bindparam, func, select
 
 from rollbook.database import Row, Tx
 from rollbook.database.tables import active_users, assignments, content, path_lessons, path_progress
 from rollbook.errors import NotFound
+from rollbook.learning.assignment_record import RETURNED
 
 Status = Literal["overdue", "incomplete", "returned", "completed"]
 
@@ -83,8 +84,7 @@ _LIVE = (
         assignments.c.score,
         content.c.enforced_order,
         content.c.certification,
-        active_users.c.away_from,
-        active_users.c.away_until,
+        RETURNED,
         _DONE,
         _TOTAL,
     )
@@ -159,8 +159,8 @@ def body(tx: Tx, company_id: str, lesson_id: str) -> str:
 
 def _entry(row: Row, today: date) -> Entry:
     id_, content_id, kind, title, description, state, due_on, completed_at, score, *rest = row
-    enforced, certification, away_from, away_until, done, total = rest
-    status = _status(state, due_on, away_from, away_until, today)
+    enforced, certification, returned, done, total = rest
+    status = _status(state, due_on, bool(returned), today)
     if kind == "lesson":
         done, total = int(state == "completed"), 1
     elif state == "completed":
@@ -182,9 +182,9 @@ def _entry(row: Row, today: date) -> Entry:
     )
 
 
-def _status(state: str, due_on: str | None, away_from: Any, away_until: Any, today: date) -> Status:
+def _status(state: str, due_on: str | None, returned: bool, today: date) -> Status:
     if state == "completed":
         return "completed"
     if due_on is None or due_on >= today.isoformat():
         return "incomplete"
-    return "returned" if away_from and away_from[:10] <= due_on < away_until[:10] else "overdue"
+    return "returned" if returned else "overdue"

@@ -79,7 +79,7 @@ class Browser:
 
 @dataclass
 class _Forms(HTMLParser):
-    """The first form that posts: its action and its fields."""
+    """The first form that posts, but for the way out that stands on every page: its action and its fields."""
 
     action: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
@@ -90,7 +90,8 @@ class _Forms(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
-        if tag == "form" and self.action is None and values.get("method", "").lower() == "post":
+        posts = tag == "form" and values.get("method", "").lower() == "post" and values.get("action") != "/sign-out"
+        if posts and self.action is None:
             self.action, self.inside = values.get("action", ""), True
         elif self.inside and tag in ("input", "button") and values.get("name"):
             self.fields[values["name"]] = values.get("value", "")

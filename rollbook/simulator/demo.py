@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from rollbook.simulator import departures, refusals, scenes
+from rollbook.simulator import departures, refusals, scenes, training
 from rollbook.simulator.app import Kind, ProvisioningApp
 from rollbook.simulator.cast import Play
 from rollbook.simulator.checks import Step, UnmetError, expect, play
@@ -87,6 +87,7 @@ def _play(demo: Play, umbra: ProvisioningApp, screen: Screen) -> None:
         screen.play(scenes.hires(demo))
     others: dict[str, Scene] = {
         "Changes": lambda: scenes.changes(demo),
+        "Learning": lambda: training.training(demo),
         "Leavers": lambda: departures.leavers(demo),
         "Returners": lambda: departures.returners(demo),
         "A second app": lambda: departures.second_app(demo),

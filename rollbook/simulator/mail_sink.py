@@ -16,8 +16,11 @@ ACCEPTED = "250 Kept"
 
 @dataclass(frozen=True, slots=True)
 class Mail:
+    """A mail to one recipient; `text` is its plain part."""
+
     recipient: str
     subject: str
+    text: str = ""
 
 
 class MailSink:
@@ -34,8 +37,10 @@ class MailSink:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
         message = message_from_bytes(envelope.content, policy=policy.default)
+        plain = message.get_body(("plain",))
+        text = str(plain.get_content()) if plain else ""
         with self._lock:
-            self._mails += [Mail(to, str(message.get("Subject", ""))) for to in envelope.rcpt_tos]
+            self._mails += [Mail(to, str(message.get("Subject", "")), text) for to in envelope.rcpt_tos]
         return ACCEPTED
 
     def mails(self) -> list[Mail]:
