@@ -29,6 +29,12 @@ OPERATOR = Actor("operator")
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(autouse=True)
+def ids_of_the_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids rise within a process: once a test turned the clock forward, they would be of the future ever after."""
+    monkeypatch.setattr(clock, "_last_ms", 0)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The PostgreSQL server, shared by the processes of pytest-xdist."""

@@ -105,7 +105,7 @@ def export(
         else:
             _replace(output, lines)
     if output is not None:
-        Console(stderr=True).print(Text(f"Written to {output}."))
+        Console(stderr=True, soft_wrap=True).print(Text(f"Written to {output}."))
 
 
 class _Report:

@@ -38,7 +38,7 @@ class MailSink:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
         message = message_from_bytes(envelope.content, policy=policy.default)
         plain = message.get_body(("plain",))
-        text = str(plain.get_content()) if plain else ""
+        text = str(plain.get_content()).replace("\r\n", "\n") if plain else ""
         with self._lock:
             self._mails += [Mail(to, str(message.get("Subject", "")), text) for to in envelope.rcpt_tos]
         return ACCEPTED

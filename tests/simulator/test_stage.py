@@ -67,7 +67,7 @@ def test_the_sink_keeps_one_mail_a_recipient() -> None:
         with smtplib.SMTP("127.0.0.1", sink.port, timeout=10) as client:
             text = "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello"
             client.sendmail("from@acme.example", ["ada@acme.example", "leo@acme.example"], text)
-        assert sink.wait_for("leo@acme.example", 5) == Mail("leo@acme.example", "Grüße")
+        assert sink.wait_for("leo@acme.example", 5) == Mail("leo@acme.example", "Grüße", "Hello\n")
         assert sink.wait_for("mona@acme.example", 0) is None
         assert [mail.recipient for mail in sink.mails()] == ["ada@acme.example", "leo@acme.example"]
     finally:
