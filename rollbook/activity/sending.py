@@ -44,6 +44,14 @@ _REPORT = (
     .where(*ONE, outbox.c.sender == bindparam("by"), or_(outbox.c.state == "sending", outbox.c.state == "unknown"))
     .returning(outbox.c.id)
 )
+_BEHIND = update(outbox).where(
+    OF_COMPANY,
+    outbox.c.user_id == bindparam("user"),
+    outbox.c.state == "queued",
+    outbox.c.kind != "link",
+    outbox.c.id > bindparam("mail"),
+    outbox.c.due_at < bindparam("until"),
+)
 _GREETED = select(outbox.c.id).where(
     OF_COMPANY,
     outbox.c.user_id == bindparam("user"),
@@ -108,13 +116,22 @@ def report(
     return tx.one(_REPORT, {"company": company_id, "mail": mail_id, "by": sender, **values}) is not None
 
 
-def postpone(tx: Tx, company_id: str, mail_id: str, *, attempts: int, sender: str, reason: str, now: datetime) -> bool:
-    """sending → queued, due after a back-off, since it certainly was not sent; failed after the last attempt."""
+def postpone(
+    tx: Tx, company_id: str, user_id: str, mail_id: str, *, attempts: int, sender: str, reason: str, now: datetime
+) -> bool:
+    """sending → queued, due after a back-off, since it certainly was not sent; failed after the last attempt.
+
+    What waits behind it for the same person waits as long: looked at again and again it would delay the others.
+    """
     if attempts >= ATTEMPTS:
         return report(tx, company_id, mail_id, sender=sender, state="failed", reason=f"{_GIVEN_UP} {reason}", now=now)
     values = {"state": "queued", "reason": reason, "at": clock.text(now)}
     values["due_at"] = clock.later(now, seconds=wait_after(attempts))
-    return tx.one(_REPORT, {"company": company_id, "mail": mail_id, "by": sender, **values}) is not None
+    if tx.one(_REPORT, {"company": company_id, "mail": mail_id, "by": sender, **values}) is None:
+        return False
+    behind = {"company": company_id, "user": user_id, "mail": mail_id, "until": values["due_at"]}
+    tx.run(_BEHIND, {**behind, "due_at": values["due_at"]})
+    return True
 
 
 def put_back(tx: Tx, company_id: str, mail_id: str, *, sender: str, now: datetime) -> bool:

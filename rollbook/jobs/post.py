@@ -195,6 +195,7 @@ class Post:
             sending.postpone(
                 tx,
                 company_id,
+                claimed.user_id,
                 mail_id,
                 attempts=claimed.attempts,
                 sender=run.sender,

@@ -36,6 +36,7 @@ class Claimed:
     """A mail that is now `sending`, in the hands of whoever claimed it."""
 
     letter: Letter
+    user_id: str
     attempts: int
     token: str
 
@@ -83,7 +84,7 @@ def claim(
         good_minutes=int(lives.total_seconds() // 60),
     )
     sending.take(tx, company_id, mail, sender=sender, kind=kind, subject=subject_of(letter), now=now)
-    return Claimed(letter, mail.attempts + 1, token)
+    return Claimed(letter, user.id, mail.attempts + 1, token)
 
 
 def _why_not(tx: Tx, user: User, mail: Mail, now: datetime) -> tuple[str | None, bool]:
