@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
@@ -181,8 +180,8 @@ async def create(call: TheCall, body: NewUser, response: Response) -> User:
         _authorize_role(tx, who, body.role)
         texts = body.model_dump(exclude={"role", "custom"}, exclude_none=True)
         profile = Profile(**{"user_name": body.email, **texts})
-        user = users.create(tx, who.company_id, profile, role=body.role, actor=who.actor, now=call.now)
-        _set_custom(tx, who, user, body.custom, call.now)
+        own = field_values.changes(tx, None, _own_texts(tx, who, body.custom), actor=who.actor)
+        user = users.create(tx, who.company_id, profile, role=body.role, own=own, actor=who.actor, now=call.now)
         return _one(tx, user)
 
     made = await call.write("create_people", work)
@@ -203,13 +202,13 @@ async def update(call: TheCall, user_id: str, body: UserChange) -> User:
     def work(tx: Tx, who: Who) -> User:
         user = users.get(tx, who.company_id, user_id, lock=True)
         wanted = body.model_dump(exclude_unset=True, exclude={"external_id", "custom"})
-        if wanted:
-            user = users.set_fields(tx, user, wanted, actor=who.actor, now=call.now)
+        own = field_values.changes(tx, user, _own_texts(tx, who, body.custom), actor=who.actor)
         if "external_id" in body.model_fields_set:
             user = identity_links.link(
                 tx, user, external_id=body.external_id, by_client=False, actor=who.actor, now=call.now
             )
-        _set_custom(tx, who, user, body.custom, call.now)
+        if wanted or own:
+            user = users.set_fields(tx, user, wanted, own=own, actor=who.actor, now=call.now)
         return _one(tx, user)
 
     return await call.write("edit_people", work)
@@ -298,11 +297,14 @@ def _authorize_role(tx: Tx, who: Who, role: Role) -> None:
         authorization.authorize(tx, who, "make_admins" if role == "admin" else "set_roles")
 
 
-def _set_custom(tx: Tx, who: Who, user: Record, custom: dict[str, str | None], now: datetime) -> None:
+def _own_texts(tx: Tx, who: Who, custom: dict[str, str | None]) -> dict[fields.Field, str | None]:
+    """Fields of the company's own with what is to be in them, by their names."""
+    texts = {}
     own = {fold(field.name): field for field in fields.all_of(tx, who.company_id)} if custom else {}
     for name, text in custom.items():
         field = own.get(fold(name))
         if field is None or field.user_column is not None:
             message = f"The company has no field {name[:100]!r} of its own; GET /fields lists them."
             raise InvalidValue(message, field=f"custom.{name}")
-        field_values.set_value(tx, user, field, text, actor=who.actor, now=now)
+        texts[field] = text
+    return texts

@@ -4,6 +4,7 @@ the text that tells the identity provider's administrator what to click.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,9 +16,10 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import identity_links, profiles, record, users
+from rollbook.people import field_values, identity_links, profiles, record, users
 from rollbook.people.attribute_mapping import HIRE_DATE, ROLLBOOK_USER
 from rollbook.people.credentials import LookUp
+from rollbook.people.fields import Field
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -63,19 +65,29 @@ def arrive(
     *,
     active: bool | None = None,
     unknown: bool = False,
+    texts: Mapping[Field, str | None],
     actor: Actor,
     now: datetime,
 ) -> Arrival:
     """Creates, links or restores the user that a provisioning client posts; `active` None means true.
 
-    `unknown` says that the caller's look-up found nobody with one of the names. Raises Conflict with the
-    field, the holder and the next click; InvalidValue for what a field cannot hold.
+    `unknown` says that the caller's look-up found nobody with one of the names; `texts` are what was sent for the
+    company's own fields. Raises Conflict with the field, the holder and the next click; InvalidValue for what a field
+    cannot hold.
     """
     profiles.check(profile)
     candidates = [] if unknown else _candidates(tx, company_id, profile)
     if not candidates:
         user = users.create(
-            tx, company_id, profile, active=active is not False, linked=True, vetted=True, actor=actor, now=now
+            tx,
+            company_id,
+            profile,
+            active=active is not False,
+            linked=True,
+            vetted=True,
+            own=field_values.changes(tx, None, texts, actor=actor) if texts else (),
+            actor=actor,
+            now=now,
         )
         return Arrival(user, "created")
     if len(candidates) > 1:
@@ -94,6 +106,7 @@ def arrive(
         if not _may_return(candidate, profile):
             raise _not_the_returner(candidate, profile)
         outcome = "refreshed" if active is False else "restored"
+    own = field_values.changes(tx, before, texts, actor=actor)
     # Some mappings leave the external id out, and most clients do not know our extension: what is recorded stays.
     profile = msgspec.structs.replace(
         profile,
@@ -102,7 +115,7 @@ def arrive(
         kept=_kept(profile, before),
     )
     linked = identity_links.link(tx, before, external_id=profile.external_id, by_client=True, actor=actor, now=now)
-    user = users.update(tx, linked, profile, active=active is not False, actor=actor, now=now)
+    user = users.update(tx, linked, profile, active=active is not False, own=own, actor=actor, now=now)
     return Arrival(user, outcome)
 
 

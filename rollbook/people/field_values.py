@@ -41,6 +41,15 @@ class Value:
     written_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of a value; None is none."""
+
+    field: Field
+    before: str | None
+    value: str | None
+
+
 _OF_USER = (field_values.c.company_id == bindparam("company"), field_values.c.user_id == bindparam("user"))
 _VALUES = select(
     field_values.c.field_id, field_values.c.value, field_values.c.written_by, field_values.c.written_at
@@ -48,7 +57,6 @@ _VALUES = select(
 _ALL_VALUES = select(field_values.c.user_id, field_values.c.field_id, field_values.c.value).where(
     field_values.c.company_id == bindparam("company")
 )
-_VALUE = _VALUES.where(field_values.c.field_id == bindparam("field"))
 _PUT = insert(field_values)
 _PUT = _PUT.on_conflict_do_update(
     index_elements=["company_id", "user_id", "field_id"],
@@ -62,48 +70,59 @@ _KEEP = update(users).where(*_THE_USER)
 
 
 def set_value(tx: Tx, user: User, field: Field, text: str | None, *, actor: Actor, now: datetime) -> bool:
-    """Writes what a person has in a field of the company's own; None or "" clears it. False where it is so already.
+    """Writes what a person has in one field of the company's own, by itself; False where it is so already.
 
-    Raises Forbidden where the field belongs to another source, InvalidValue for what it cannot hold, Conflict for a
-    deleted user. The hire date is written by `users.set_field`, which tells this room (`note_hire_date`).
-    What SCIM shows of the user follows, with a version more: read the user again before it is changed further.
+    Raises as `changes`. What else changes of the person in the same act goes with it through `users.update`, so that
+    rules never see them half written. What SCIM shows of the user follows, with a version more: read the user again
+    before it is changed further.
     """
-    if field.user_column is not None:
-        raise Conflict(f"{field.name} is written as {field.user_column}.", field=field.user_column)
-    record.refuse_deleted(user)
-    refuse_others(field, actor)
-    value = fields.checked(field, text)
-    row = tx.one(_VALUE, {"company": user.company_id, "user": user.id, "field": field.id})
-    before = row[1] if row else None
-    if value == before:
-        return False
-    _put(tx, user, field, before, value, actor=actor, now=now)
-    _show(tx, user, field, value, now=now)
-    return True
+    own = changes(tx, user, {field: text}, actor=actor)
+    put_alone(tx, user, own, actor=actor, now=now)
+    return bool(own)
 
 
-def set_sent(
-    tx: Tx,
-    user: User,
-    texts: Mapping[Field, str | None],
-    before: Mapping[str, Value],
-    *,
-    actor: Actor,
-    now: datetime,
-) -> bool:
-    """Writes what a provisioning client sent for fields of the company's own, where the user's record keeps it as sent
-    already. `before` are the `values_of` the user, asked for before anything was written. False where all is so
-    already. Raises Forbidden, InvalidValue.
+def changes(tx: Tx, user: User | None, texts: Mapping[Field, str | None], *, actor: Actor) -> list[Change]:
+    """What differs between what a person has in fields of the company's own and these texts, None or "" for cleared;
+    None is whoever is only about to be made. For `users.create` and `users.update`, which write it.
+
+    Raises Forbidden where a field belongs to another source, InvalidValue for what it cannot hold, Conflict for a
+    deleted user, and for the hire date, which is a field of the record.
     """
-    changed = False
+    if not texts:
+        return []
+    if user is not None:
+        record.refuse_deleted(user)
+    held = values_of(tx, user) if user is not None else {}
+    found = []
     for field, text in texts.items():
+        if field.user_column is not None:
+            raise Conflict(f"{field.name} is written as {field.user_column}.", field=field.user_column)
         refuse_others(field, actor)
         value = fields.checked(field, text)
-        old = before[field.id].value if field.id in before else None
-        if value != old:
-            _put(tx, user, field, old, value, actor=actor, now=now)
-            changed = True
-    return changed
+        before = held[field.id].value if field.id in held else None
+        if value != before:
+            found.append(Change(field, before, value))
+    return found
+
+
+def put(tx: Tx, user: User, own: Sequence[Change], *, actor: Actor, now: datetime) -> dict[str, str | None]:
+    """Writes and tells what changes in a person's own fields, and returns it by the field's id for `following`, which
+    is the caller's. What a provisioning client sent stands in the record already, exactly as sent.
+    """
+    for change in own:
+        _write(tx, user, change.field, change.value, actor=actor, now=now)
+        told = {f"{PREFIX}{change.field.name}": [change.before, change.value]}
+        events.record(tx, user.company_id, "UserFieldChanged", user.id, told, actor=actor, now=now)
+    if own and actor.kind != "scim":
+        _show(tx, user, own, now=now)
+    return {change.field.id: change.value for change in own}
+
+
+def put_alone(tx: Tx, user: User, own: Sequence[Change], *, actor: Actor, now: datetime) -> None:
+    """As `put`, where nothing else of the person changes: the rules follow."""
+    if own:
+        keys = [CUSTOM + field_id for field_id in put(tx, user, own, actor=actor, now=now)]
+        following.moved(tx, user.company_id, user.id, keys, actor=actor, now=now)
 
 
 def writable_hire_date(tx: Tx, company_id: str, current: str | None, wanted: str | None, *, actor: Actor) -> str | None:
@@ -158,14 +177,15 @@ def of_people(tx: Tx, company_id: str, user_ids: Sequence[str]) -> dict[str, dic
     return {id_: values for id_, values in found if values}
 
 
-def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> None:
-    """Gives a person what their ended record had in the company's own fields, where the new one has nothing."""
+def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> list[str]:
+    """Gives a person what their ended record had in the company's own fields, where the new one has nothing. Returns
+    what changed, for `following.moved`, which is the caller's.
+    """
     theirs = values_of(tx, new)
     before = {field_id: value for field_id, value in values_of(tx, old).items() if field_id not in theirs}
-    for field in fields.all_of(tx, new.company_id) if before else ():
-        if field.user_column is None and field.id in before:
-            _put(tx, new, field, None, before[field.id].value, actor=actor, now=now)
-            _show(tx, new, field, before[field.id].value, now=now)
+    own = [field for field in fields.all_of(tx, new.company_id) if field.user_column is None] if before else []
+    inherited = [Change(field, None, before[field.id].value) for field in own if field.id in before]
+    return [CUSTOM + field_id for field_id in put(tx, new, inherited, actor=actor, now=now)]
 
 
 def forget(tx: Tx, user: User) -> None:
@@ -182,27 +202,21 @@ def refuse_others(field: Field, actor: Actor) -> None:
         )
 
 
-def _put(
-    tx: Tx, user: User, field: Field, before: str | None, value: str | None, *, actor: Actor, now: datetime
-) -> None:
-    _write(tx, user, field, value, actor=actor, now=now)
-    changes = {f"{PREFIX}{field.name}": [before, value]}
-    events.record(tx, user.company_id, "UserFieldChanged", user.id, changes, actor=actor, now=now)
-    following.moved(tx, user.company_id, user.id, CUSTOM + field.id, actor=actor, now=now)
-
-
-def _show(tx: Tx, user: User, field: Field, value: str | None, *, now: datetime) -> None:
-    """Lets the kept attributes say what the field holds by now: in SCIM's own fields, and where one was its own."""
-    owned = field.owner == "scim"
-    if not owned and field.attribute not in user.own_attributes:
+def _show(tx: Tx, user: User, own: Sequence[Change], *, now: datetime) -> None:
+    """Lets the kept attributes say what the fields hold by now: SCIM's own fields, and any that once was its own."""
+    sent = user.own_attributes
+    shown = [change for change in own if change.field.owner == "scim" or change.field.attribute in sent]
+    if not shown:
         return
     key = {"company": user.company_id, "user": user.id}
     row = tx.one(_KEPT, key)
     assert row is not None
     kept = msgspec.json.decode(row[0])
-    ours = {name: item for name, item in kept.pop(ROLLBOOK_USER, {}).items() if name != field.attribute}
-    if owned and value is not None:
-        ours[field.attribute] = _as_json(field, value)
+    ours = kept.pop(ROLLBOOK_USER, {})
+    for change in shown:
+        ours.pop(change.field.attribute, None)
+        if change.field.owner == "scim" and change.value is not None:
+            ours[change.field.attribute] = _as_json(change.field, change.value)
     if ours:
         kept[ROLLBOOK_USER] = ours
     text = msgspec.json.encode(kept).decode()

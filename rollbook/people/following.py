@@ -7,7 +7,7 @@ An archived person's memberships are left as they are; whoever is restored is lo
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +24,13 @@ from rollbook.people.readings import Facts, Groups
 from rollbook.people.record import User
 from rollbook.people.rulebook import Entry, Rulebook, group_key
 from rollbook.people.rules.evaluation import Person
-from rollbook.people.rules.tree import FIELD_OF_COLUMN
+from rollbook.people.rules.tree import CUSTOM, FIELD_OF_COLUMN
 
 Held = frozenset[tuple[str, int]]  # groups with the versions in which somebody is
 Difference = tuple[Entry, bool]  # the version of a group, and whether somebody comes into it
 Sent = tuple[Entry, bool, Answer]
+
+_NOTHING: Mapping[str, str | None] = {}
 
 _PUT = insert(group_members).on_conflict_do_nothing()
 _JOIN = _PUT.returning(group_members.c.user_id)
@@ -44,9 +46,20 @@ _LEAVE = (
 )
 
 
-def follow(tx: Tx, before: User | None, after: User, columns: Iterable[str], *, actor: Actor, now: datetime) -> None:
-    """Somebody was made (`before` None), or these columns of their record changed. The record's row is this
-    transaction's until it ends, so nobody else decides about the same person meanwhile.
+def follow(
+    tx: Tx,
+    before: User | None,
+    after: User,
+    columns: Iterable[str],
+    own: Mapping[str, str | None] = _NOTHING,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Somebody was made (`before` None), or these columns of their record changed, and in the same act what they have
+    in `own`, fields of the company's own by id. Once everything is written: a rule that sees half of it would make
+    them join or leave for nothing. The record's row is this transaction's until it ends, so nobody else decides about
+    the same person meanwhile.
     """
     if not after.active or after.deleted_at is not None:
         return
@@ -54,24 +67,27 @@ def follow(tx: Tx, before: User | None, after: User, columns: Iterable[str], *, 
     if book is None or not book.entries:
         return
     if before is None:
-        person, groups = readings.newcomer(after, book.everyone_id)
+        person, groups = readings.newcomer(after, book.everyone_id, own)
         differences = _differences(book, book.entries, person, groups, held=frozenset())
         _write_newcomer(tx, after, differences, actor=actor, now=now)
         return
+    affected: Sequence[Entry] = book.entries
     if before.active:
-        fields = {FIELD_OF_COLUMN[column] for column in columns if column in FIELD_OF_COLUMN}
-        affected = book.readers_of(fields) if fields else ()
+        keys = {FIELD_OF_COLUMN[column] for column in columns if column in FIELD_OF_COLUMN}
+        if own:
+            keys |= {CUSTOM + field_id for field_id in own}
+        affected = book.readers_of(keys) if keys else ()
         if not affected:
             return
-        person, groups = readings.person(tx, after, after.company_id, book.everyone_id)
+    person, groups = readings.person(tx, after, after.company_id, book.everyone_id)
+    if before.active and not own:
         was = readings.as_before(before, person, groups)
         differences = _differences(book, affected, person, groups, was=was)
-    else:
-        person, groups = readings.person(tx, after, after.company_id, book.everyone_id)
+    else:  # what they were cannot be asked any more, so the groups that they are in say it
         mine = readings.memberships(tx, after.company_id, [after.id]).get(after.id, ())
         groups.know([group_id for group_id, _, counts in mine if counts], book.everyone_id)
         held = frozenset([(group_id, version) for group_id, version, _ in mine])
-        differences = _differences(book, book.entries, person, groups, held=held)
+        differences = _differences(book, affected, person, groups, held=held)
     _tell_news(
         tx, after.company_id, after.id, _send(tx, after.company_id, after.id, differences, now), actor=actor, now=now
     )
@@ -83,12 +99,12 @@ def about_everyone(tx: Tx, company_id: str) -> dict[str, Any] | None:
     return {"group_id": book.everyone_id, "followed": True} if book is not None and book.everyone_followed else None
 
 
-def moved(tx: Tx, company_id: str, user_id: str, key: str, *, actor: Actor, now: datetime) -> None:
-    """What somebody has in a field of the company's own, or whether they are in a group, has changed by now; `key` is
-    its name in `tree.reads`.
+def moved(tx: Tx, company_id: str, user_id: str, keys: Collection[str], *, actor: Actor, now: datetime) -> None:
+    """What somebody has in fields of the company's own, or whether they are in groups, has changed by now, all of it;
+    `keys` are the names of these in `tree.reads`.
     """
     book = rulebook.of(tx, company_id)
-    affected = book.readers_of((key,)) if book is not None else ()
+    affected = book.readers_of(keys) if book is not None else ()
     if book is None or not affected:
         return
     people = readings.locked(tx, company_id, [user_id])

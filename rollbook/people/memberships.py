@@ -164,17 +164,9 @@ _ALL_OF_USER = [
 
 def join(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> bool:
     """Puts a person into a custom group; False where they are in it. Raises Conflict where nobody can be put in."""
-    _refuse_made_by_itself(group)
-    refuse_archived(group)
-    record.refuse_deleted(user)
-    at = clock.text(now)
-    ids = {"company_id": group.company_id, "group_id": group.id, "version": 0, "user_id": user.id}
-    if tx.one(_JOIN, ids | {"joined_at": at}) is None:
+    if not _put_in(tx, group, user, actor=actor, now=now):
         return False
-    group_moves.joined(
-        tx, user.company_id, user.id, group.id, group.name, followed=group.followed, actor=actor, now=now
-    )
-    following.moved(tx, user.company_id, user.id, group_key(group.id), actor=actor, now=now)
+    following.moved(tx, user.company_id, user.id, (group_key(group.id),), actor=actor, now=now)
     return True
 
 
@@ -184,7 +176,7 @@ def leave(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> b
     if tx.one(_LEAVE, {"company": group.company_id, "group": group.id, "user": user.id}) is None:
         return False
     group_moves.left(tx, user.company_id, user.id, group.id, group.name, actor=actor, now=now)
-    following.moved(tx, user.company_id, user.id, group_key(group.id), actor=actor, now=now)
+    following.moved(tx, user.company_id, user.id, (group_key(group.id),), actor=actor, now=now)
     return True
 
 
@@ -268,14 +260,13 @@ def reaches(tx: Tx, company_id: str, manager_id: str, *, user_id: str) -> bool:
     return tx.one(_REACHES, {"company": company_id, "manager": manager_id, "user": user_id}) is not None
 
 
-def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> None:
+def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> list[str]:
     """Puts a person into the groups of the record that ended and was theirs, those that are filled by hand; managing is
-    for a person to give again.
+    for a person to give again. Returns what changed, for `following.moved`, which is the caller's.
     """
-    for group_id in groups_of(tx, old):
-        group = groups_.get(tx, new.company_id, group_id)
-        if group.kind == "custom":
-            join(tx, group, new, actor=actor, now=now)
+    theirs = [groups_.get(tx, new.company_id, group_id) for group_id in groups_of(tx, old)]
+    by_hand = [group for group in theirs if group.kind == "custom"]
+    return [group_key(group.id) for group in by_hand if _put_in(tx, group, new, actor=actor, now=now)]
 
 
 def forget(tx: Tx, user: User) -> None:
@@ -286,6 +277,19 @@ def forget(tx: Tx, user: User) -> None:
 
 def _member(row: Row) -> Member:
     return Member(*row)
+
+
+def _put_in(tx: Tx, group: Group, user: User, *, actor: Actor, now: datetime) -> bool:
+    """As `join`, without what follows."""
+    _refuse_made_by_itself(group)
+    refuse_archived(group)
+    record.refuse_deleted(user)
+    ids = {"company_id": group.company_id, "group_id": group.id, "version": 0, "user_id": user.id}
+    if tx.one(_JOIN, ids | {"joined_at": clock.text(now)}) is None:
+        return False
+    whom = (tx, user.company_id, user.id, group.id, group.name)
+    group_moves.joined(*whom, followed=group.followed, actor=actor, now=now)
+    return True
 
 
 def _refuse_made_by_itself(group: Group) -> None:

@@ -165,10 +165,11 @@ def person(tx: Tx, user: User | Facts, company_id: str, everyone_id: str) -> tup
     return Person(user, custom, lambda: groups_), groups_
 
 
-def newcomer(user: User, everyone_id: str) -> tuple[Person, Groups]:
-    """Somebody who has only just been made: without values in the company's own fields, and in no group."""
+def newcomer(user: User, everyone_id: str, own: Mapping[str, str | None]) -> tuple[Person, Groups]:
+    """Somebody who has only just been made: in no group, and with these values in the company's own fields, by id."""
     groups_ = Groups({everyone_id: None})
-    return Person(user, dict, lambda: groups_), groups_
+    values = {field_id: value for field_id, value in own.items() if value is not None} if own else {}
+    return Person(user, lambda: values, lambda: groups_), groups_
 
 
 def as_before(before: User, now: Person, groups_: Groups) -> Person:

@@ -12,7 +12,7 @@ from rollbook.activity.events import Actor, Event
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import field_values, memberships, record, users
+from rollbook.people import field_values, following, memberships, record, users
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
@@ -76,8 +76,9 @@ def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
     users.change(tx, old, {"joined_into": new.id}, kinds, actor=actor, now=now)
     changes, about = {"joined_from": [None, old.id]}, {"joined_from": old.id}
     events.record(tx, new.company_id, "UserJoined", new.id, changes, about=about, actor=actor, now=now)
-    memberships.inherit(tx, old, new, actor=actor, now=now)
-    field_values.inherit(tx, old, new, actor=actor, now=now)
+    moved = memberships.inherit(tx, old, new, actor=actor, now=now)
+    moved += field_values.inherit(tx, old, new, actor=actor, now=now)
+    following.moved(tx, new.company_id, new.id, moved, actor=actor, now=now)
     return users.get(tx, new.company_id, new.id)
 
 

@@ -4,7 +4,7 @@ that is there already, it writes nothing. Who a POST is about is decided in arri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,13 +77,14 @@ def create(
     active: bool = True,
     linked: bool = False,
     vetted: bool = False,
+    own: Sequence[field_values.Change] = (),
     actor: Actor,
     now: datetime,
 ) -> User:
     """A new user, silently. Raises Conflict naming the field and its holder, InvalidValue for what a field cannot hold.
 
     `linked` says that a provisioning client created them, `vetted` that the caller has checked the profile and found
-    nobody with one of its names.
+    nobody with one of its names; `own` is what they have in the company's own fields (`field_values.changes`).
     """
     if not vetted:
         profiles.check(profile)
@@ -93,12 +94,12 @@ def create(
     at = clock.text(now)
     texts = profiles.texts(profile)
     link = "linked" if linked else "known" if profile.external_id else "unlinked"
-    own: dict[str, Any] = {"role": role, "link": link, "version": 1, "created_at": at, "updated_at": at}
+    state: dict[str, Any] = {"role": role, "link": link, "version": 1, "created_at": at, "updated_at": at}
     if linked:
-        own["linked_at"] = at
+        state["linked_at"] = at
     if not active:
-        own |= _archived(actor, now)
-    user = User(*[clock.new_id(), company_id, *texts, _encode(profile.kept)], **own)
+        state |= _archived(actor, now)
+    user = User(*[clock.new_id(), company_id, *texts, _encode(profile.kept)], **state)
     keys = claims.keys_of(user)
     if tx.careful and not vetted:
         claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
@@ -110,7 +111,8 @@ def create(
     changes |= {name: [None, NOT_SHOWN] for name in sorted(profile.kept)}
     about = following.about_everyone(tx, company_id) if active else None
     events.record(tx, company_id, "UserCreated", user.id, changes, about=about, actor=actor, now=now)
-    following.follow(tx, None, user, (), actor=actor, now=now)
+    values = field_values.put(tx, user, own, actor=actor, now=now) if own else _NO_VALUES
+    following.follow(tx, None, user, (), values, actor=actor, now=now)
     if user.hire_date is not None:
         field_values.note_hire_date(tx, user, user.hire_date, actor=actor, now=now)
     return user
@@ -123,13 +125,16 @@ def update(
     *,
     active: bool | None = None,
     role: Role | None = None,
+    own: Sequence[field_values.Change] = (),
     actor: Actor,
     now: datetime,
 ) -> User:
     """Makes the user say what the profile says, and archives or restores them where `active` says so; a `role` is given
-    by a person or the operator, never by SCIM.
+    by a person or the operator, never by SCIM; `own` is what changes in the company's own fields
+    (`field_values.changes`).
 
-    One row, one version more, and an event for each kind of change, all or nothing. Raises Conflict, InvalidValue.
+    One row, one version more, and an event for each kind of change, all or nothing. Where `own` is written by another
+    than a provisioning client, read the user again before it is changed further. Raises Conflict, InvalidValue.
     """
     date = field_values.writable_hire_date(tx, user.company_id, user.hire_date, profile.hire_date, actor=actor)
     if date != profile.hire_date:
@@ -157,7 +162,7 @@ def update(
                 {"archived_at": [user.archived_at, activation["archived_at"]]},
             )
         )
-    return change(tx, user, values, kinds, actor=actor, now=now)
+    return change(tx, user, values, kinds, own=own, actor=actor, now=now)
 
 
 def archive(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
@@ -197,9 +202,17 @@ def set_field(tx: Tx, user: User, field: str, value: str | None, *, actor: Actor
     return set_fields(tx, user, {field: value}, actor=actor, now=now)
 
 
-def set_fields(tx: Tx, user: User, values: Mapping[str, str | None], *, actor: Actor, now: datetime) -> User:
-    """Sets fields in Learning, all or nothing. Raises InvalidValue for one that is not there, or not to be set by hand,
-    and Conflict for a user who was deleted.
+def set_fields(
+    tx: Tx,
+    user: User,
+    values: Mapping[str, str | None],
+    *,
+    own: Sequence[field_values.Change] = (),
+    actor: Actor,
+    now: datetime,
+) -> User:
+    """Sets fields in Learning, all or nothing; `own` as for `update`. Raises InvalidValue for one that is not there, or
+    not to be set by hand, and Conflict for a user who was deleted.
     """
     for field in values:
         if field not in profiles.TEXT_FIELDS or field == "external_id":
@@ -209,7 +222,7 @@ def set_fields(tx: Tx, user: User, values: Mapping[str, str | None], *, actor: A
     profile = msgspec.structs.replace(profile_of(user), **{field: value or None for field, value in values.items()})
     for name in profiles.REQUIRED:
         profiles.check_field(name, getattr(profile, name) or "")
-    return update(tx, user, profile, actor=actor, now=now)
+    return update(tx, user, profile, own=own, actor=actor, now=now)
 
 
 def delete(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
@@ -252,14 +265,17 @@ def change(
     values: dict[str, Any],
     kinds: list[tuple[str, dict[str, list[Any]]]],
     *,
+    own: Sequence[field_values.Change] = (),
     actor: Actor,
     now: datetime,
 ) -> User:
     """The one place where a user's row changes: what differs, what follows from it, and its events.
 
-    For the verbs of this package; `values` are columns with their new values, `kinds` the events to record.
+    For the verbs of this package; `values` are columns with their new values, `kinds` the events to record, `own` what
+    changes in the company's own fields besides.
     """
     if not values:
+        field_values.put_alone(tx, user, own, actor=actor, now=now)
         return user
     held = addresses.follow_change(user, values, actor=actor)
     written = values | held | {"version": user.version + 1, "updated_at": clock.text(now)}
@@ -276,7 +292,8 @@ def change(
     for kind, changes in kinds:
         of_kind = about if kind == "UserRestored" else None
         events.record(tx, user.company_id, kind, user.id, changes, about=of_kind, actor=actor, now=now)
-    following.follow(tx, user, after, values, actor=actor, now=now)
+    theirs = field_values.put(tx, after, own, actor=actor, now=now) if own else _NO_VALUES
+    following.follow(tx, user, after, values, theirs, actor=actor, now=now)
     if "hire_date" in values:
         field_values.note_hire_date(tx, after, after.hire_date, actor=actor, now=now)
     if user.active and not after.active:
@@ -291,6 +308,7 @@ def change(
 
 
 _OF_USER = frozenset(User.__struct_fields__)
+_NO_VALUES: Mapping[str, str | None] = {}
 
 
 def _archived(actor: Actor, now: datetime) -> dict[str, Any]:

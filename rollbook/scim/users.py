@@ -66,12 +66,10 @@ async def create(request: Request) -> Answer:
             wanted,
             active=said.resource.get("active"),
             unknown=not claim.users(),
+            texts=texts,
             actor=actor,
             now=request.now,
         )
-        if texts:
-            held = {} if arrival.outcome == "created" else field_values.values_of(tx, arrival.user)
-            field_values.set_sent(tx, arrival.user, texts, held, actor=actor, now=request.now)
         passed_over = _ignored(said.ignored) + _not_owned(wanted, arrival.user)
         entry = request.entry(201, arrival.outcome, user_id=arrival.user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)
@@ -171,19 +169,16 @@ async def _write(request: Request, change: Callable[[Tx, User], _Wanted]) -> Ans
         _check_version(request, before)
         wanted = change(tx, before)
         profile, active = wanted.profile, wanted.active
-        held = field_values.values_of(tx, before) if wanted.texts else {}
+        own = field_values.changes(tx, before, wanted.texts, actor=actor) if wanted.texts else ()
         log.begin(tx)
         user = before
         if user.link != "linked":
             user = identity_links.link(tx, user, by_client=True, actor=actor, now=request.now)
         if profile is not None:
-            user = users.update(tx, user, profile, active=active, actor=actor, now=request.now)
+            user = users.update(tx, user, profile, active=active, own=own, actor=actor, now=request.now)
         elif active is not None:
             user = (users.restore if active else users.archive)(tx, user, actor=actor, now=request.now)
-        decision = _decision(before, user)
-        if wanted.texts:
-            changed = field_values.set_sent(tx, user, wanted.texts, held, actor=actor, now=request.now)
-            decision = "updated" if changed and user is before else decision
+        decision = "updated" if own and user is before else _decision(before, user)
         passed_over = _ignored(wanted.ignored) + (_not_owned(profile, user) if profile is not None else ())
         entry = request.entry(200, decision, user_id=user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)

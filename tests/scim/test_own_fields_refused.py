@@ -97,9 +97,7 @@ def test_what_another_source_owns_is_neither_published_nor_written_and_is_named(
     refused = find(acme, f'{OURS}:mood eq "fine"')
     assert refused.status_code == 400
     with pytest.raises(Forbidden):
-        house.write(
-            lambda tx: field_values.set_sent(tx, user, {secret: "bad"}, {}, actor=ACTORS["scim"], now=clock.now())
-        )
+        house.read(lambda tx: field_values.changes(tx, user, {secret: "bad"}, actor=ACTORS["scim"]))
 
 
 def test_no_name_of_a_column_is_smuggled_in_beside_own_fields(

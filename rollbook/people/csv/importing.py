@@ -152,6 +152,7 @@ class Import:
     def _apply(self, tx: Tx, work: Work) -> User:
         actor, now = self._who.actor, clock.now()
         user = work.user
+        own = field_values.changes(tx, user, dict(work.custom), actor=actor)
         if user is None:
             active = work.active is not False
             user = users.create(
@@ -160,6 +161,7 @@ class Import:
                 plan_.profile_of(work),
                 role=work.role or "learner",
                 active=active,
+                own=own,
                 actor=actor,
                 now=now,
             )
@@ -171,9 +173,7 @@ class Import:
                     tx, user, external_id=work.external_id, by_client=False, actor=actor, now=now
                 )
             profile = msgspec.structs.replace(profile_of(user), **work.texts)
-            user = users.update(tx, user, profile, active=work.active, role=work.role, actor=actor, now=now)
-        for own, value in work.custom:
-            field_values.set_value(tx, user, own, value, actor=actor, now=now)
+            user = users.update(tx, user, profile, active=work.active, role=work.role, own=own, actor=actor, now=now)
         return user
 
 
