@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 
 from rollbook import clock
 from rollbook.activity import queue
@@ -64,6 +64,25 @@ _OPEN = (
     .where(_OF_COMPANY, group_rules.c.state != "replaced")
     .order_by(group_rules.c.group_id, group_rules.c.version)
 )
+_newer = group_rules.alias("newer")
+_LAST_OF_ARCHIVED = (
+    select(*_COLUMNS)
+    .join_from(
+        group_rules,
+        groups,
+        (groups.c.company_id == group_rules.c.company_id) & (groups.c.id == group_rules.c.group_id),
+    )
+    .where(
+        _OF_COMPANY,
+        groups.c.archived_at.is_not(None),
+        ~exists().where(
+            _newer.c.company_id == group_rules.c.company_id,
+            _newer.c.group_id == group_rules.c.group_id,
+            _newer.c.version > group_rules.c.version,
+        ),
+    )
+    .order_by(group_rules.c.group_id)
+)
 _HERE = select(groups.c.id).where(
     groups.c.company_id == bindparam("company"), groups.c.kind == "smart", groups.c.archived_at.is_(None)
 )
@@ -103,6 +122,11 @@ def replaced(tx: Tx, company_id: str, group_id: str) -> list[int]:
 def open_ones(tx: Tx, company_id: str) -> list[Version]:
     """What counts or is being built in a company, of archived groups too, by group."""
     return [_version(row) for row in tx.all(_OPEN, {"company": company_id})]
+
+
+def to_be_built_again(tx: Tx, company_id: str) -> list[Version]:
+    """Of each archived group the rule that counts once it is restored, by group."""
+    return [_version(row) for row in tx.all(_LAST_OF_ARCHIVED, {"company": company_id})]
 
 
 def not_archived(tx: Tx, company_id: str) -> set[str]:

@@ -202,6 +202,20 @@ def test_an_archived_group_does_not_hide_a_cycle(company: Company) -> None:
         company.rule(a, "group C")
 
 
+def test_a_rule_that_was_being_built_when_its_group_was_archived_hides_no_cycle(company: Company) -> None:
+    a, b = company.smart("A", LYON), company.smart("B", LYON)
+    company.smart("C", "group A")
+    company.rule(a, 'group B or department = "x"', built=False)
+    a = company.do(groups.archive, a)
+    with pytest.raises(InvalidValue, match="B would read itself: it reads C, which reads A, which reads B"):
+        company.rule(b, "group C")
+    with pytest.raises(InvalidValue, match="B would read itself"):
+        company.ask(rule_previews.begin, company.id, "group C", b)
+    company.do(groups.restore, a)
+    company.build()
+    assert company.ask(smart_groups.rule_text, a) == 'group "B" or department = "x"'
+
+
 def test_an_archived_group_counts_as_empty_and_is_not_followed(company: Company) -> None:
     lyon = company.smart("Lyon", LYON)
     readers, others = company.smart("Readers", "group Lyon"), company.smart("Others", "not group Lyon")
