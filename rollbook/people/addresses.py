@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from rollbook.people.record import User
 
 _CONFIRM = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("user"))
+# Of those who are here alone: whoever was archived signs in nowhere, and must not keep the address from the next one.
 _BY_CONFIRMED = select(table.c.id).where(
-    table.c.company_id == bindparam("company"), table.c.confirmed_email_key == bindparam("key")
+    table.c.company_id == bindparam("company"),
+    table.c.confirmed_email_key == bindparam("key"),
+    table.c.archived_at.is_(None),
+    table.c.deleted_at.is_(None),
 )
-
-
 _KEYS = ("scim", "api")  # a key can be stolen; a person has signed in
 
 
@@ -70,5 +72,5 @@ def confirm(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
 
 
 def held_for(tx: Tx, company_id: str, email: str) -> list[str]:
-    """The ids of users whose sign-in goes to this address although their record shows another by now."""
+    """The ids of active people whose sign-in goes to this address although their record shows another by now."""
     return [row[0] for row in tx.all(_BY_CONFIRMED, {"company": company_id, "key": fold(email)})]

@@ -12,12 +12,11 @@ from rollbook.activity import events, outbox
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import Conflict
-from rollbook.people import addresses, search, sign_in, users
+from rollbook.people import address_holders, sign_in, users
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from rollbook.people.roles import Role
-from rollbook.people.search import Equals
 from rollbook.people.tokens import Pepper
 
 _WAITING = ("queued", "sending")
@@ -40,15 +39,10 @@ def invite(
     They are found by their confirmed address alone: an address that provisioning gave a privileged user opens
     nothing until a person confirms it. Raises Conflict for such an address, for an archived person, for another role.
     """
-    user = _find(tx, company_id, profile.email)
+    user = address_holders.who_signs_in_with(tx, company_id, profile.email, lock=True)
     if user is None:
+        _refuse_given(tx, company_id, profile.email)
         user = users.create(tx, company_id, profile, role=role, actor=actor, now=now)
-    if not user.active:
-        raise Conflict(
-            f"{user.display_name} is archived; restore them first: rollbook user restore",
-            field="email",
-            holder_id=user.id,
-        )
     if user.role != role:
         raise Conflict(
             f"{user.display_name} is here already, as {user.role}; change that with: rollbook user role",
@@ -75,19 +69,17 @@ def welcome(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
     events.record(tx, user.company_id, "UserWelcomed", user.id, actor=actor, now=now)
 
 
-def _find(tx: Tx, company_id: str, email: str) -> User | None:
-    for user_id in addresses.held_for(tx, company_id, email):
-        return users.get(tx, company_id, user_id, lock=True)
-    matches = search.page(tx, company_id, Equals("email", email), offset=0, limit=10).users
-    active = [match for match in matches if match.active] or matches
-    if not active:
-        return None
-    user = active[0]
+def _refuse_given(tx: Tx, company_id: str, email: str) -> None:
+    """Raises Conflict where somebody has the address and does not sign in with it."""
+    matches = address_holders.with_email(tx, company_id, email)
+    if not matches:
+        return
+    user = min(matches, key=lambda match: not match.active)
     if fold(user.sign_in_email) != fold(email):
-        raise Conflict(
+        message = (
             f"This address was given to {user.display_name} by provisioning and is not confirmed; sign-in links go to "
-            f"the former one. If it is right: rollbook user confirm SUBDOMAIN {user.id}",
-            field="email",
-            holder_id=user.id,
+            f"the former one. If it is right: rollbook user confirm SUBDOMAIN {user.id}"
         )
-    return users.get(tx, company_id, user.id, lock=True)
+    else:
+        message = f"{user.display_name} is archived; restore them first: rollbook user restore"
+    raise Conflict(message, field="email", holder_id=user.id)

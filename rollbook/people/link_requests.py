@@ -11,10 +11,9 @@ from rollbook import clock
 from rollbook.activity import events, outbox
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
-from rollbook.people import addresses, companies, search, sign_in, users
-from rollbook.people.folding import fold
+from rollbook.people import companies, sign_in, users
+from rollbook.people.address_holders import who_signs_in_with
 from rollbook.people.record import User
-from rollbook.people.search import Equals
 from rollbook.people.tokens import Pepper
 
 AN_HOUR = 3  # mails that one person can be sent by whoever types their address
@@ -24,7 +23,7 @@ def by_address(tx: Tx, subdomain: str, email: str, *, request_id: str | None = N
     """Queues the mail where an active person of the company signs in with this address."""
     company = companies.find(tx, subdomain)
     if company is not None and "@" in email:
-        _send(tx, _who_signs_in_with(tx, company.id, email), request_id=request_id, now=now)
+        _send(tx, who_signs_in_with(tx, company.id, email, lock=True), request_id=request_id, now=now)
 
 
 def by_link(tx: Tx, text: str, *, pepper: Pepper, request_id: str | None = None, now: datetime) -> None:
@@ -32,15 +31,6 @@ def by_link(tx: Tx, text: str, *, pepper: Pepper, request_id: str | None = None,
     held_by = sign_in.holder_of_link(tx, text, pepper=pepper)
     if held_by is not None:
         _send(tx, users.get(tx, *held_by, lock=True), request_id=request_id, now=now)
-
-
-def _who_signs_in_with(tx: Tx, company_id: str, email: str) -> User | None:
-    for user_id in addresses.held_for(tx, company_id, email):
-        return users.get(tx, company_id, user_id, lock=True)
-    for match in search.page(tx, company_id, Equals("email", email), offset=0, limit=10).users:
-        if match.active and fold(match.sign_in_email) == fold(email):
-            return users.get(tx, company_id, match.id, lock=True)
-    return None
 
 
 def _send(tx: Tx, user: User | None, *, request_id: str | None, now: datetime) -> None:

@@ -1,0 +1,24 @@
+"""Who signs in with an address. Which address that is of somebody's, addresses.py decides."""
+
+from __future__ import annotations
+
+from rollbook.database import Tx
+from rollbook.people import addresses, search, users
+from rollbook.people.folding import fold
+from rollbook.people.record import User
+from rollbook.people.search import Equals
+
+
+def who_signs_in_with(tx: Tx, company_id: str, email: str, *, lock: bool = False) -> User | None:
+    """The active person whose sign-in links go to this address: a held one, or their confirmed e-mail."""
+    for user_id in addresses.held_for(tx, company_id, email):
+        return users.get(tx, company_id, user_id, lock=lock)
+    for match in with_email(tx, company_id, email):
+        if match.active and fold(match.sign_in_email) == fold(email):
+            return users.get(tx, company_id, match.id, lock=lock)
+    return None
+
+
+def with_email(tx: Tx, company_id: str, email: str) -> list[User]:
+    """Whoever has this address as their e-mail, archived people too."""
+    return search.page(tx, company_id, Equals("email", email), offset=0, limit=10).users

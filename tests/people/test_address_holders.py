@@ -1,0 +1,91 @@
+"""Whoever is gone keeps no address from whoever is here: neither a link that they ask for, nor their invitation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rollbook import clock
+from rollbook.activity.events import Actor
+from rollbook.database import Tx
+from rollbook.database.tables import outbox
+from rollbook.errors import Conflict
+from rollbook.people import companies, invitations, link_requests, users
+from rollbook.people.profiles import Profile
+from rollbook.people.record import User, profile_of, with_fields
+from rollbook.people.roles import Role
+from tests import history
+from tests.cast import ADA
+from tests.conftest import OPERATOR, House
+
+OLD, NEW = ADA.email, "lovage@acme.example"
+NOBODY = Profile(OLD, OLD, "Ada", "Second")
+CLIENT = Actor("scim", "key")
+
+
+class Staff:
+    """People who are invited and ask for links."""
+
+    def __init__(self, house: House, company_id: str) -> None:
+        self.house, self.id = house, company_id
+
+    def do(self, verb: Any, *of: Any, actor: Actor = OPERATOR, **how: Any) -> Any:
+        return self.house.write(lambda tx: verb(tx, *of, actor=actor, now=clock.now(), **how))
+
+    def invite(self, profile: Profile, role: Role = "learner") -> User:
+        user: User = self.do(invitations.invite, self.id, profile, role, pepper=self.house.installation.pepper)[0]
+        return user
+
+    def ask(self, email: str) -> list[str]:
+        """To whom a link was sent, each time, once somebody has typed the address."""
+
+        def work(tx: Tx) -> None:
+            link_requests.by_address(tx, companies.by_id(tx, self.id).subdomain, email, now=clock.now())
+
+        self.house.write(work)
+        mails = self.house.read(lambda tx: history.rows(tx, outbox, self.id))
+        return [mail["user_id"] for mail in mails if mail["kind"] == "link"]
+
+
+@pytest.fixture
+def staff(house: House, company_id: str) -> Staff:
+    return Staff(house, company_id)
+
+
+@pytest.fixture
+def held(staff: Staff) -> User:
+    """An administrator whose old address is held: provisioning gave them another."""
+    ada = staff.do(users.create, staff.id, ADA, role="admin")
+    moved: User = staff.do(users.update, ada, with_fields(profile_of(ada), email=NEW), actor=CLIENT)
+    assert moved.sign_in_email == OLD
+    return moved
+
+
+def test_a_held_address_leads_to_whoever_is_here(staff: Staff, held: User) -> None:
+    assert staff.ask(OLD) == [held.id]
+    assert staff.invite(NOBODY, "admin").id == held.id
+    with pytest.raises(Conflict, match="is not confirmed"):
+        staff.invite(with_fields(NOBODY, email=NEW))
+
+
+def test_a_held_address_of_somebody_who_is_gone_keeps_nobody_from_signing_in(staff: Staff, held: User) -> None:
+    staff.do(users.archive, held)
+    newcomer = staff.do(users.create, staff.id, with_fields(NOBODY, user_name="ada2@acme.example"))
+    assert staff.ask(OLD) == [newcomer.id]
+    assert staff.invite(NOBODY).id == newcomer.id
+
+
+def test_an_address_that_was_held_by_somebody_who_is_gone_may_be_invited(staff: Staff, held: User) -> None:
+    staff.do(users.archive, held)
+    assert staff.ask(OLD) == []
+    newcomer = staff.invite(with_fields(NOBODY, user_name="ada2@acme.example"))
+    assert newcomer.id != held.id
+    assert staff.ask(OLD) == [newcomer.id]
+
+
+def test_the_address_of_somebody_who_is_archived_is_not_invited(staff: Staff) -> None:
+    ada = staff.do(users.archive, staff.do(users.create, staff.id, ADA, role="admin"))
+    with pytest.raises(Conflict, match="is archived") as refused:
+        staff.invite(ADA, "admin")
+    assert refused.value.holder_id == ada.id
