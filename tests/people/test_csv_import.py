@@ -223,6 +223,14 @@ def test_a_whole_name_is_split_at_its_last_space(company: Company) -> None:
     assert (ada.given_name, company.told(ada)) == ("Ada", ["UserCreated"])
 
 
+def test_a_whole_name_is_not_cleared(company: Company) -> None:
+    leo = company.hire()
+    said = ["The given name must not be empty.", "The family name must not be empty."]
+    text = f"id,email,name,location\n{leo.id},,-,Turin\n,mona@acme.example,-,Turin\n"
+    assert company.problems(text) == {2: said, 3: said}
+    assert (company.named("leo@acme.example"), company.told(leo)) == (leo, ["UserCreated"])
+
+
 def test_headings_are_read_without_case_spaces_and_underscores(company: Company) -> None:
     company.field("Shoe size")
     company.run("E-Mail ; Given Name;FAMILYNAME;Job_Title;CUSTOM.shoe_size\nleo@acme.example;Leo;Linden;Baker;43\n")
@@ -298,7 +306,9 @@ def test_only_new_privileged_people_are_welcomed(company: Company) -> None:
         company.run(text)
     assert company.named("cleo@acme.example").role == "creator"
     waiting = company.house.read(lambda tx: history.rows(tx, outbox, company.id))
-    assert [(mail["kind"], mail["user_id"]) for mail in waiting] == [("welcome", company.named("ada@acme.example").id)]
+    ada = company.named("ada@acme.example")
+    assert [(mail["kind"], mail["user_id"]) for mail in waiting] == [("welcome", ada.id)]
+    assert company.told(ada) == ["UserCreated", "UserWelcomed"]
 
 
 def test_no_mail_means_none(company: Company) -> None:

@@ -16,10 +16,9 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import msgspec
 
 from rollbook import clock, spreadsheet
-from rollbook.activity import outbox
 from rollbook.database import Collision, Tx
 from rollbook.errors import InvalidValue, RollbookError, Unavailable
-from rollbook.people import field_values, identity_links, users
+from rollbook.people import field_values, identity_links, invitations, users
 from rollbook.people.authorization import Who
 from rollbook.people.csv import columns as columns_
 from rollbook.people.csv import plan as plan_
@@ -56,7 +55,6 @@ class Import:
         self._sheet: Sheet = spreadsheet.read(file, is_heading=self._columns.is_heading)
         self._headings = self._columns.of_headings(self._sheet.headings)
         self._people = MOST_PEOPLE
-        self._act_id = clock.new_id()
         self.size = self._sheet.size
 
     def preview(self) -> Iterator[Plan]:
@@ -166,7 +164,7 @@ class Import:
                 now=now,
             )
             if user.privileged and active and self._mail:
-                outbox.put(tx, user.company_id, user.id, "welcome", act_id=self._act_id, now=now)
+                invitations.welcome(tx, user, actor=actor, now=now)
         else:
             if work.external_id is not None:
                 user = identity_links.link(

@@ -189,10 +189,11 @@ class _Row:
 
     def _draw_texts(self, user: User | None) -> None:
         wanted = {column: self.cells[column] for column in TEXTS if column in self.cells}
-        whole = self.cells.get(WHOLE_NAME)
-        if whole is not None and (user is None or fold(whole) != fold(user.display_name)):
-            given, _, family = whole.strip().rpartition(" ")
-            wanted |= {"given_name": given, "family_name": family}
+        if WHOLE_NAME in self.cells:
+            whole = self.cells[WHOLE_NAME] or ""
+            if user is None or fold(whole) != fold(user.display_name):
+                given, _, family = whole.strip().rpartition(" ")
+                wanted |= {"given_name": given, "family_name": family}
         if user is None:
             for column in profiles.REQUIRED:
                 wanted.setdefault(column, None)
