@@ -31,7 +31,8 @@ class CompanySettings(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _GET = select(companies.c.settings).where(companies.c.id == bindparam("company"))
-_GET_LOCKED = _GET.with_for_update()
+# Whoever writes what belongs to the company meanwhile need not wait: no company is ever deleted.
+_GET_LOCKED = _GET.with_for_update(key_share=True)
 _SET = update(companies).where(companies.c.id == bindparam("company"))
 _OURS = frozenset(CompanySettings.__struct_fields__)
 

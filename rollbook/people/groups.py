@@ -54,7 +54,8 @@ _COLUMNS = (
 )
 _OF_COMPANY = table.c.company_id == bindparam("company")
 _ONE = select(*_COLUMNS).where(_OF_COMPANY, table.c.id == bindparam("group"))
-# Whoever puts people into the group meanwhile need not wait: no group is ever deleted.
+# Whoever puts people into the group meanwhile need not wait: no group is ever deleted. They do wait where its name
+# changes or goes (rename, archive, restore): an UPDATE of a unique column locks the row against them by itself.
 _ONE_LOCKED = _ONE.with_for_update(key_share=True)
 _NAMED = select(*_COLUMNS).where(_OF_COMPANY, table.c.name_key == bindparam("key"))
 _ALL = select(*_COLUMNS).where(_OF_COMPANY, table.c.archived_at.is_(None)).order_by(table.c.name_key, table.c.id)
