@@ -18,6 +18,7 @@ from rollbook.people import record, users
 from rollbook.people.field_values import KEY_LENGTH
 from rollbook.people.fields import Field
 from rollbook.people.folding import fold
+from rollbook.people.readings import COUNTING
 from rollbook.people.record import User
 from rollbook.people.roles import Role
 
@@ -97,15 +98,7 @@ def _in_group(tx: Tx, company_id: str, group_id: str) -> list[ColumnElement[bool
 
 def _members() -> Select[Any]:
     """Who is in a group as it counts now: members of the version that is switched on."""
-    return select(group_members.c.user_id).join_from(
-        group_members,
-        groups,
-        and_(
-            groups.c.company_id == group_members.c.company_id,
-            groups.c.id == group_members.c.group_id,
-            groups.c.version == group_members.c.version,
-        ),
-    )
+    return select(group_members.c.user_id).join_from(group_members, groups, COUNTING)
 
 
 def _managed(company_id: str, manager_id: str) -> ColumnElement[bool]:
