@@ -1,4 +1,6 @@
-"""What a row would change, and why it cannot: the one plan that a preview shows and an import carries out."""
+"""What a row would change, and why it cannot: the one plan that a preview shows and an import carries out. Whom a row
+is about is matching.py's.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from rollbook.database import Tx
-from rollbook.errors import Conflict, Forbidden, InvalidValue, RollbookError
-from rollbook.people import claims, field_values, fields, profiles, record, roles
+from rollbook.errors import Conflict, Forbidden, RollbookError
+from rollbook.people import claims, field_values, fields, profiles, roles
 from rollbook.people.authorization import Target, Who, authorize
-from rollbook.people.csv.columns import ARCHIVED, NAMING, TEXTS, WHOLE_NAME, Cells, Columns, shown
-from rollbook.people.csv.roster import Holder, Roster
+from rollbook.people.csv import matching
+from rollbook.people.csv.columns import ARCHIVED, TEXTS, WHOLE_NAME, Cells, Columns, shown
+from rollbook.people.csv.roster import Roster
 from rollbook.people.fields import Field
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
@@ -24,7 +27,6 @@ Action = Literal["create", "change", "archive", "restore", "unchanged", "error"]
 ACTIONS: tuple[Action, ...] = ("create", "change", "archive", "restore", "unchanged", "error")
 
 _YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
-_WORDS = {"id": "id", "external_id": "external id", "user_name": "user name", "email": "e-mail"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def plan(tx: Tx, row: int, cells: Cells, roster: Roster, columns: Columns, *, wh
     said = next((text for name in ("user_name", "email", "external_id", "id") if (text := cells.get(name))), "")
     drawn = _Row(tx, row, cells, roster, columns, who)
     try:
-        user = drawn.find()
+        user = matching.find(tx, row, cells, roster, who=who)
     except RollbookError as error:
         drawn.refuse(error)
         return Plan(row, "error", said, problems=tuple(drawn.problems))
@@ -102,40 +104,6 @@ class _Row:
         """Notes a problem."""
         self.problems.append(Problem(column or getattr(error, "field", None), error.message))
 
-    def find(self) -> User | None:
-        """Whom the row is about, None where it makes somebody new: by id, else external id, user name, e-mail.
-
-        Raises Conflict where it could be two, or another row is about the same person; InvalidValue, Forbidden.
-        """
-        if not any(self.cells.get(column) for column in NAMING):
-            raise InvalidValue(f"The row says nothing of whom it is about; fill in {', '.join(NAMING)}.", field="id")
-        self._refuse_address_of_another_row()
-        found, by = self._holder()
-        if found is None:
-            return None
-        other_row = self.roster.seen.rows.setdefault(found.id, self.row)
-        if other_row != self.row:
-            raise Conflict(f"Row {other_row} is about the same person; leave one of the two.", field=by)
-        user = self.roster.users[found.id]
-        record.refuse_deleted(user)
-        self._authorize("see_people", user)
-        sent = self._text("external_id")
-        if sent is not None and user.external_id not in (None, sent) and by != "id":
-            raise Conflict(
-                f"The {_WORDS[by]} is that of user {user.id}, who has another external id. If they are one person, "
-                "give the id as well.",
-                field="external_id",
-                holder_id=user.id,
-            )
-        if by == "email" and not user.active and (sent or self._text("user_name")):
-            raise Conflict(
-                f"The e-mail is that of user {user.id} (archived), another name is not. If they are one person, give "
-                "the id as well; if not: rollbook user create",
-                field="email",
-                holder_id=user.id,
-            )
-        return user
-
     def draw(self, user: User | None) -> None:
         """Collects what changes for the person, or for a new one, and every problem."""
         self.work = Work(user)
@@ -152,40 +120,6 @@ class _Row:
             self._try(self._authorize, "edit_people", user)
         if not self.problems:
             self._try(self._settle_names, user)
-
-    def _refuse_address_of_another_row(self) -> None:
-        """Where a row says by the e-mail alone who is meant, no other row may give the e-mail to somebody: another run
-        of the same file would take the one for the other.
-        """
-        if (address := fold(self.cells.get("email") or "")) == "":
-            return
-        alone = not any(self.cells.get(column) for column in ("id", "external_id", "user_name"))
-        addresses = self.roster.seen.addresses
-        other_row = addresses.setdefault(address, self.row) if alone else addresses.get(address, self.row)
-        if other_row != self.row:
-            raise Conflict(f"Row {other_row} has the same e-mail and no other name; give both an id.", field="email")
-
-    def _holder(self) -> tuple[Holder | None, str]:
-        if (id_ := self._text("id")) is not None:
-            user = self.roster.users.get(id_.lower())
-            if user is None:
-                raise InvalidValue(
-                    "Nobody in this company has this id; leave the cell empty to make a new person.", field="id"
-                )
-            return Holder(user.id, user.active, user.deleted_at is not None), "id"
-        for column, key in (("external_id", str), ("user_name", fold)):
-            if (text := self._text(column)) is not None:
-                holder = self.roster.holder(column, key(text))
-                if holder is not None and not holder.deleted:
-                    return holder, column
-        if (text := self._text("email")) is None:
-            return None, ""
-        people = [holder for holder in self.roster.with_email(fold(text)) if not holder.deleted]
-        people = [holder for holder in people if holder.active] or people
-        if len(people) > 1:
-            listed = " and ".join(sorted(self._whose(holder) for holder in people))
-            raise Conflict(f"The e-mail is that of {listed}; give the id of the one who is meant.", field="email")
-        return (people[0], "email") if people else (None, "")
 
     def _draw_texts(self, user: User | None) -> None:
         wanted = {column: self.cells[column] for column in TEXTS if column in self.cells}
@@ -217,7 +151,7 @@ class _Row:
     def _draw_external_id(self, user: User | None) -> None:
         if "external_id" not in self.cells:
             return
-        sent = self._text("external_id")
+        sent = matching.text_of(self.cells, "external_id")
         before = user.external_id if user is not None else None
         if sent == before:
             return
@@ -302,7 +236,10 @@ class _Row:
             holder = self.roster.holder(column, key) if key is not None and key != had else None
             if holder is not None and (user is None or holder.id != user.id):
                 about = f"; the row is about user {user.id}" if user is not None else ""
-                raise Conflict(f"The {_WORDS[column]} is that of {self._whose(holder)}{about}.", field=column)
+                raise Conflict(
+                    f"The {matching.WORDS[column]} is that of {matching.whose(self.roster, holder)}{about}.",
+                    field=column,
+                )
         new_id = f"row {self.row}"
         if user is None:
             self.roster.seen.rows[new_id] = self.roster.seen.made[new_id] = self.row
@@ -320,11 +257,6 @@ class _Row:
         external_id = self.work.external_id or user.external_id
         return msgspec.structs.replace(user, **self.work.texts, external_id=external_id, archived_at=archived_at)
 
-    def _whose(self, holder: Holder) -> str:
-        if (row := self.roster.seen.made.get(holder.id)) is not None:
-            return f"the person of row {row}"
-        return f"user {holder.id}" + (" (deleted)" if holder.deleted else "" if holder.active else " (archived)")
-
     def _authorize(self, permission: Permission, user: User | None = None) -> None:
         authorize(self.tx, self.who, permission, Target(user=user))
 
@@ -333,9 +265,6 @@ class _Row:
             check(*of)
         except RollbookError as error:
             self.refuse(error)
-
-    def _text(self, column: str) -> str | None:
-        return (self.cells.get(column) or "").strip() or None
 
 
 def profile_of(work: Work) -> Profile:
