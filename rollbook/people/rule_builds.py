@@ -76,7 +76,7 @@ def _look(tx: Tx, group: Group, version: Version, *, now: datetime) -> bool:
         tx,
         group.company_id,
         version.rule,
-        second_looks.everyone(tx, group.company_id),
+        rulebook.everyone_id(tx, group.company_id),
         group_id=group.id,
         version=told,
         after=version.cursor,

@@ -53,14 +53,12 @@ def begin(tx: Tx, company_id: str, rule: str, group: Group | None = None) -> Pre
 
 def look(tx: Tx, preview: Preview) -> Preview:
     """The preview with the next page of people in it."""
-    book = rulebook.of(tx, preview.company_id)
-    everyone = book.everyone_id if book is not None else smart_groups.everyone_id(tx, preview.company_id)
     group = preview.group
     page = readings.page(
         tx,
         preview.company_id,
         preview.rule,
-        everyone,
+        rulebook.everyone_id(tx, preview.company_id),
         group_id=group.id if group is not None else None,
         version=group.version if group is not None else None,
         after=preview.after,

@@ -88,6 +88,8 @@ _RULES = (
     .order_by(groups.c.id, group_rules.c.version)
 )
 
+_EVERYONE = select(groups.c.id).where(groups.c.company_id == bindparam("company"), groups.c.kind == "everyone")
+
 _kept: OrderedDict[tuple[str, str], Rulebook] = OrderedDict()
 _lock = threading.Lock()
 
@@ -172,6 +174,15 @@ def _ordered(reads: dict[str, set[str]]) -> list[str]:
                 done[group_id] = None
                 waiting.pop()
     return list(done)
+
+
+def everyone_id(tx: Tx, company_id: str) -> str:
+    """The id of *Everyone*; asked for only where there is no rulebook."""
+    book = of(tx, company_id)
+    if book is not None:
+        return book.everyone_id
+    row = tx.one(_EVERYONE, {"company": company_id})
+    return row[0] if row else ""
 
 
 def group_key(group_id: str) -> str:

@@ -63,10 +63,10 @@ def look_back(
     ids = [facts.id for facts in people]
     members = in_versions(tx, group, (version,), ids)
     told = _told_by_events(tx, group, ids)
-    meets = evaluation.compiled(found.rule)
+    meets, everyone = evaluation.compiled(found.rule), rulebook.everyone_id(tx, company_id)
     moved = []
     for facts in people:
-        member = meets(readings.person(tx, facts, company_id, everyone(tx, company_id))[0])
+        member = meets(readings.person(tx, facts, company_id, everyone)[0])
         if member != ((facts.id, version) in members):
             following.put(tx, company_id, group_id, version, facts.id, member, clock.text(now))
             moved.append(facts)
@@ -139,9 +139,3 @@ def in_versions(tx: Tx, group: Group, versions: Sequence[int], user_ids: Collect
         group_members.c.user_id.in_(user_ids),
     )
     return {(row[0], row[1]) for row in tx.search(query)} if user_ids else set()
-
-
-def everyone(tx: Tx, company_id: str) -> str:
-    """The id of *Everyone* in a company with rules."""
-    book = rulebook.of(tx, company_id)
-    return book.everyone_id if book is not None else ""

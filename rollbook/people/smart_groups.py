@@ -78,11 +78,6 @@ def readable(tx: Tx, company_id: str, rule: str, group: Group | None) -> Rule:
     return read
 
 
-def everyone_id(tx: Tx, company_id: str) -> str:
-    """The id of *Everyone*."""
-    return next(group.id for group in groups.all_of(tx, company_id) if group.kind == "everyone")
-
-
 def rule_text(tx: Tx, group: Group, *, given: bool = False) -> str | None:
     """The rule that counts, in present names; with `given` the one that was given last, which may still be built.
 
