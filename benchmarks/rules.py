@@ -102,7 +102,7 @@ class _Company:
 
     def _move(self, tx: Tx, user_id: str, town: str) -> None:
         user = users.get(tx, self.id, user_id, lock=True)
-        users.set_field(tx, user, "location", town, actor=_OPERATOR, now=clock.now())
+        users.set_fields(tx, user, {"location": town}, actor=_OPERATOR, now=clock.now())
 
 
 def _give(installation: Installation, company_id: str, rules: tuple[str, ...] | list[str]) -> list[str]:

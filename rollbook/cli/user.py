@@ -15,6 +15,7 @@ from rollbook.database import Tx
 from rollbook.people import (
     addresses,
     companies,
+    deletion,
     erasure,
     field_values,
     fields,
@@ -209,7 +210,7 @@ def set_(
             own = fields.named(tx, found.company_id, field)
             field_values.set_value(tx, found, own, value, actor=OPERATOR, now=clock.now())
         else:
-            found = users.set_field(tx, found, field, value, actor=OPERATOR, now=clock.now())
+            found = users.set_fields(tx, found, {field: value}, actor=OPERATOR, now=clock.now())
         return _row(tx, found)
 
     _show(write(work), json)
@@ -229,7 +230,7 @@ def confirm(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
 @app.command(epilog="Example: rollbook user free acme 0199c0de-…")
 def free(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     """Free the names of a privileged person whom provisioning deleted."""
-    _show(_change(subdomain, user, lambda tx, u: users.free(tx, u, actor=OPERATOR, now=clock.now())), json)
+    _show(_change(subdomain, user, lambda tx, u: deletion.free(tx, u, actor=OPERATOR, now=clock.now())), json)
 
 
 @app.command(epilog="Example: rollbook user returners acme")

@@ -14,7 +14,7 @@ from rollbook.console import rendering, words
 from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
-from rollbook.people import addresses, alarms, mass_archive, users
+from rollbook.people import addresses, alarms, deletion, mass_archive, users
 from rollbook.people.alarms import Alarm, Kind
 from rollbook.people.record import User
 from rollbook.people.sign_in import SignedIn
@@ -55,7 +55,7 @@ def _confirm(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime)
 
 
 def _free(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime) -> None:
-    users.free(tx, users.get(tx, company_id, alarm.subject_id, lock=True), actor=actor, now=now)
+    deletion.free(tx, users.get(tx, company_id, alarm.subject_id, lock=True), actor=actor, now=now)
 
 
 def _settle(kind: Kind) -> Do:

@@ -11,7 +11,7 @@ from rollbook.activity import events, log
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import sessions, sign_in_links
-from rollbook.people import alarms, field_values, memberships, profiles, users
+from rollbook.people import alarms, deletion, field_values, memberships, profiles, users
 from rollbook.people.record import User
 
 ERASED = "erased"
@@ -30,7 +30,7 @@ def erase(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     the record, the values in its events, alarms and the provisioning log, sessions and links. Idempotent.
     """
     if user.deleted_at is None:
-        user = users.delete(tx, user, actor=actor, now=now)
+        user = deletion.delete(tx, user, actor=actor, now=now)
     for kind in _ABOUT_THEM:
         alarms.resolve(tx, user.company_id, kind, user.id, actor=actor, now=now)
     values: dict[str, Any] = dict.fromkeys(profiles.TEXT_FIELDS)

@@ -12,7 +12,7 @@ from rollbook.activity.events import Actor, Event
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import field_values, following, memberships, record, users
+from rollbook.people import deletion, field_values, following, memberships, record, users
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
@@ -71,7 +71,7 @@ def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
     if new.deleted_at:
         raise Conflict(f"User {new.id} was deleted; join into the record that goes on.", field="id")
     if old.deleted_at is None:
-        old = users.delete(tx, old, actor=actor, now=now)
+        old = deletion.delete(tx, old, actor=actor, now=now)
     kinds = [("UserJoined", {"joined_into": [None, new.id]})]
     users.change(tx, old, {"joined_into": new.id}, kinds, actor=actor, now=now)
     changes, about = {"joined_from": [None, old.id]}, {"joined_from": old.id}

@@ -1,5 +1,6 @@
-"""Users and their life: created, updated, archived, restored, deleted. Every verb is idempotent: asked for the state
-that is there already, it writes nothing. Who a POST is about is decided in arrivals.py, links in identity_links.py.
+"""Users and their life: created, updated, archived, restored. Every verb is idempotent: asked for the state that is
+there already, it writes nothing. Who a POST is about is decided in arrivals.py, links in identity_links.py; how a
+record ends is deletion.py's.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def create(
     if linked:
         state["linked_at"] = at
     if not active:
-        state |= _archived(actor, now)
+        state |= archiving(actor, now)
     user = User(*[clock.new_id(), company_id, *texts, _encode(profile.kept)], **state)
     keys = claims.keys_of(user)
     if tx.careful and not vetted:
@@ -154,7 +155,7 @@ def update(
         values["role"] = role
         kinds.append(("UserRoleChanged", {"role": [user.role, role]}))
     if active is not None and active != user.active:
-        activation = _restored(user, now) if active else _archived(actor, now)
+        activation = _restored(user, now) if active else archiving(actor, now)
         values |= activation
         kinds.append(
             (
@@ -169,7 +170,7 @@ def archive(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     """Out at once: sessions and links end with it, and the person is in no report from the same moment."""
     if not user.active:
         return user
-    activation = _archived(actor, now)
+    activation = archiving(actor, now)
     kinds = [("UserArchived", {"archived_at": [None, activation["archived_at"]]})]
     return change(tx, user, activation, kinds, actor=actor, now=now)
 
@@ -197,11 +198,6 @@ def set_role(tx: Tx, user: User, role: Role, *, actor: Actor, now: datetime) -> 
     return change(tx, user, {"role": role}, kinds, actor=actor, now=now)
 
 
-def set_field(tx: Tx, user: User, field: str, value: str | None, *, actor: Actor, now: datetime) -> User:
-    """Sets one field in Learning. Raises as `set_fields`."""
-    return set_fields(tx, user, {field: value}, actor=actor, now=now)
-
-
 def set_fields(
     tx: Tx,
     user: User,
@@ -223,40 +219,6 @@ def set_fields(
     for name in profiles.REQUIRED:
         profiles.check_field(name, getattr(profile, name) or "")
     return update(tx, user, profile, own=own, actor=actor, now=now)
-
-
-def delete(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
-    """Archived and unknown to SCIM from now on; the names are freed and remembered in the former columns.
-
-    A privileged user's names stay taken until a person frees them (`free`), and an alarm says so.
-    """
-    if user.deleted_at:
-        return user
-    at = clock.text(now)
-    values: dict[str, Any] = {"deleted_at": at}
-    kinds = []
-    if user.active:
-        values |= _archived(actor, now)
-        kinds.append(("UserArchived", {"archived_at": [None, values["archived_at"]]}))
-    if user.privileged:
-        kinds.append(("UserDeleted", {"deleted_at": [None, at]}))
-        deleted = change(tx, user, values, kinds, actor=actor, now=now)
-        alarms.sound(tx, user.company_id, "privileged_deleted", user.id, {"by": str(actor)}, now=now)
-        return deleted
-    kinds.append(("UserDeleted", {"deleted_at": [None, at], **_given_up(user)}))
-    return change(tx, user, values | _freed(user), kinds, actor=actor, now=now)
-
-
-def free(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
-    """Gives up the names of a deleted privileged user. Raises Conflict where the user was not deleted."""
-    if not user.deleted_at:
-        raise Conflict(f"{user.display_name} was not deleted, so nothing is to be freed.", field="deleted_at")
-    if user.former_user_name is not None:
-        return user
-    kinds = [("UserFreed", {"user_name": [user.user_name, None], **_given_up(user)})]
-    freed = change(tx, user, _freed(user), kinds, actor=actor, now=now)
-    alarms.resolve(tx, user.company_id, "privileged_deleted", user.id, actor=actor, now=now)
-    return freed
 
 
 def change(
@@ -307,34 +269,19 @@ def change(
     return after
 
 
+def archiving(actor: Actor, now: datetime) -> dict[str, Any]:
+    """What the record says of somebody who is archived, for `change`."""
+    return {"archived_at": clock.text(now), "archived_by": str(actor)}
+
+
 _OF_USER = frozenset(User.__struct_fields__)
 _NO_VALUES: Mapping[str, str | None] = {}
-
-
-def _archived(actor: Actor, now: datetime) -> dict[str, Any]:
-    return {"archived_at": clock.text(now), "archived_by": str(actor)}
 
 
 def _restored(user: User, now: datetime) -> dict[str, Any]:
     """Back, with the time away: what fell due in it is listed as returned and no mail tells of it."""
     away = {"away_from": user.archived_at, "away_until": clock.text(now)}
     return {"archived_at": None, "archived_by": None, **away}
-
-
-def _freed(user: User) -> dict[str, Any]:
-    return {
-        "former_user_name": user.user_name,
-        "former_email": user.email,
-        "former_external_id": user.external_id,
-        "user_name_key": None,
-        "email_key": None,
-        "external_id": None,
-    }
-
-
-def _given_up(user: User) -> dict[str, list[Any]]:
-    """What the record itself loses with the names; user name and e-mail stay in it as text."""
-    return {"external_id": [user.external_id, None]} if user.external_id is not None else {}
 
 
 def _watch_last_admin(tx: Tx, user: User, now: datetime) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from rollbook.activity import log
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.people import arrivals, field_values, identity_links, users
+from rollbook.people import arrivals, deletion, field_values, identity_links, users
 from rollbook.people.fields import Field
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User, own_attributes
@@ -138,7 +138,7 @@ async def delete(request: Request) -> Answer:
         before = _present(request, claim.user())
         _check_version(request, before)
         log.begin(tx)
-        after = users.delete(tx, before, actor=actor, now=request.now)
+        after = deletion.delete(tx, before, actor=actor, now=request.now)
         entry = request.entry(204, "deleted", user_id=after.id)
         log.write(tx, claim.company_id, entry, now=request.now)
 

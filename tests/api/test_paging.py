@@ -64,7 +64,7 @@ def test_a_walk_sees_everybody_who_was_there_all_the_time_once(seed: int, api: A
             how: dict[str, Any] = {"actor": OPERATOR, "now": clock.now()}
             users.create(tx, api.id, person(next(numbers)), **how)
             renamed, gone = (users.get(tx, api.id, chance.choice(there)) for _ in range(2))
-            users.set_field(tx, renamed, "family_name", f"Aaa {next(numbers)}", **how)
+            users.set_fields(tx, renamed, {"family_name": f"Aaa {next(numbers)}"}, **how)
             touched.add(gone.id)
             (users.archive if gone.active else users.restore)(tx, users.get(tx, api.id, gone.id), **how)
 

@@ -270,7 +270,7 @@ def test_who_somebody_s_manager_is_stands_in_lists_too(api: Api) -> None:
 
     def manage(tx: Tx) -> str:
         leo = users.create(tx, api.id, LEO, actor=OPERATOR, now=clock.now())
-        return users.set_field(tx, leo, "manager_value", "mona@acme.example", actor=OPERATOR, now=clock.now()).id
+        return users.set_fields(tx, leo, {"manager_value": "mona@acme.example"}, actor=OPERATOR, now=clock.now()).id
 
     leo = api.house.write(manage)
     assert api.get(f"/users/{leo}")["manager_name"] == "Mona Marigold"

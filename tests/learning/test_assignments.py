@@ -9,7 +9,7 @@ import pytest
 from rollbook import clock
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.learning import assignments, content, due
-from rollbook.people import companies, users
+from rollbook.people import companies, deletion, users
 from tests.cast import LEO, MONA
 from tests.learning.school import School
 
@@ -162,7 +162,7 @@ def test_an_archived_or_deleted_person_is_assigned_nothing(school: School) -> No
     archived = school.do(users.archive, leo)
     with pytest.raises(Conflict, match="Leo Linden is archived and is assigned nothing; restore them first"):
         school.assign(archived, lesson)
-    deleted = school.do(users.delete, archived)
+    deleted = school.do(deletion.delete, archived)
     with pytest.raises(Conflict, match="was deleted"):
         school.assign(deleted, lesson)
     assert school.of(leo) == []

@@ -13,7 +13,7 @@ from rollbook.activity.events import Actor
 from rollbook.errors import Forbidden, InvalidValue
 from rollbook.learning import assignments, inheritance
 from rollbook.learning.reports import audit
-from rollbook.people import companies, erasure, memberships, returners, users
+from rollbook.people import companies, deletion, erasure, memberships, returners, users
 from rollbook.people.authorization import Who
 from tests.cast import ADA, LEO, MONA, OTTO
 from tests.conftest import OPERATOR
@@ -48,7 +48,7 @@ def test_leavers_are_in_it_for_as_long_as_they_were_here(school: School) -> None
     leo = school.do(users.restore, leo, **at("2026-03-20"))
     assert names(school, "2026-03-19") == []
     assert names(school, "2026-03-20") == ["Leo Linden"]
-    school.do(users.delete, leo, **at("2026-04-01"))
+    school.do(deletion.delete, leo, **at("2026-04-01"))
     assert names(school, "2026-03-05") == names(school, "2026-04-01") == ["Leo Linden"]
     assert names(school, "2026-03-15") == names(school, "2026-04-02") == []
     (row,) = read(school, "2026-03-05")
@@ -67,7 +67,7 @@ def test_it_says_what_was_so_on_that_day(school: School) -> None:
     leo = school.hire(**at("2026-03-01"))
     bakers = school.group()
     school.do(memberships.join, bakers, leo, **at("2026-03-02"))
-    leo = school.do(users.set_field, leo, "location", "Turin", **at("2026-03-10"))
+    leo = school.do(users.set_fields, leo, {"location": "Turin"}, **at("2026-03-10"))
     leo = school.do(users.set_role, leo, "manager", **at("2026-03-11"))
     school.do(memberships.leave, bakers, leo, **at("2026-03-12"))
 
@@ -110,7 +110,7 @@ def test_what_a_returner_had_done_stays_with_the_record_of_then(school: School) 
     leo, safety = school.hire(**at("2026-03-01")), school.lesson()
     school.assign(leo, safety, **at("2026-03-02"))
     school.complete(leo, safety, score=70, **at("2026-03-03"))
-    leo = school.do(users.delete, leo, **at("2026-03-10"))
+    leo = school.do(deletion.delete, leo, **at("2026-03-10"))
     back = school.hire(**at("2026-06-01"))
     school.do(returners.join, leo, back, **at("2026-06-02"))
     assert school.do(inheritance.inherit, school.id, leo.id, back.id, **at("2026-06-02")) is None

@@ -51,7 +51,7 @@ def test_a_mover_leaves_one_rule_joins_another_and_hears_once(school: School) ->
     work(school)
     for group, title in ((lyon, "French"), (turin, "Italian")):
         school.do(triggers.on_join, school.ask(groups.get, school.id, group.id), school.lesson(title))
-    school.do(users.set_field, leo, "location", "Turin")
+    school.do(users.set_fields, leo, {"location": "Turin"})
     assert work(school) == ["greet_member"]
     assert titles(school, leo) == ["Italian"]
     assert len(school.mail(leo)) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollbook.learning import assignments, completion, inheritance
-from rollbook.people import returners, users
+from rollbook.people import deletion, returners
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from tests.cast import LEO, MONA
@@ -16,7 +16,7 @@ AGAIN = Profile("leo@acme.example", "leo@acme.example", "Leo", "Linden")
 
 def come_back(school: School, leo: User) -> tuple[User, User]:
     """Leo leaves for good and is hired again."""
-    old = school.do(users.delete, leo)
+    old = school.do(deletion.delete, leo)
     return old, school.hire(AGAIN)
 
 
@@ -117,7 +117,7 @@ def test_a_record_that_ended_as_well_hands_on_to_the_last_one(school: School) ->
     old, middle = come_back(school, leo)
     school.do(returners.join, old, middle)
     last = school.hire(MONA)
-    middle = school.do(users.delete, middle)
+    middle = school.do(deletion.delete, middle)
     school.do(returners.join, middle, last)
     for _ in range(2):
         school.run_due("inherit_assignments")

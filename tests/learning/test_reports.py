@@ -261,7 +261,7 @@ def test_a_reassignment_takes_nothing_out_of_the_past(school: School) -> None:
 def test_provisioning_counts_what_the_client_did_and_nobody_else(school: School) -> None:
     okta: dict[str, Any] = {"actor": Actor("scim", "key")}
     leo = school.do(users.create, school.id, LEO, linked=True, **okta)
-    leo = school.do(users.set_field, leo, "department", "Bread", **okta)
+    leo = school.do(users.set_fields, leo, {"department": "Bread"}, **okta)
     leo = school.do(users.archive, leo, **okta)
     leo = school.do(users.restore, leo, **okta)
     school.do(users.archive, leo)

@@ -54,7 +54,7 @@ class Company:
         return self.house.write(work)
 
     def set(self, user: User, field: str, value: str | None) -> User:
-        return self.do(users.set_field, self.now(user), field, value)
+        return self.do(users.set_fields, self.now(user), {field: value})
 
     def now(self, user: User) -> User:
         return self.ask(users.get, self.id, user.id)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rollbook import clock, spreadsheet
 from rollbook.database import Tx
-from rollbook.people import field_values, users
+from rollbook.people import deletion, field_values, users
 from rollbook.people.csv import exporting
 from rollbook.people.profiles import Profile
 from tests.cast import ADA, LEO, MONA
@@ -56,7 +56,7 @@ def test_the_columns_are_those_of_an_import_and_the_company_s_own(company: Compa
 def test_archived_people_are_in_it_only_where_asked_for_and_deleted_ones_never(company: Company) -> None:
     company.hire(ADA, "admin")
     company.do(users.archive, company.hire(LEO))
-    company.do(users.delete, company.hire(MONA))
+    company.do(deletion.delete, company.hire(MONA))
     assert [row["given_name"] for row in read_back(company.export(archived=False))] == ["Ada"]
     assert [(row["given_name"], row["archived"]) for row in read_back(company.export())] == [
         ("Ada", "no"),

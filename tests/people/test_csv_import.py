@@ -8,7 +8,7 @@ import pytest
 
 from rollbook.database.tables import outbox
 from rollbook.errors import InvalidValue
-from rollbook.people import field_values, groups, memberships, users
+from rollbook.people import deletion, field_values, groups, memberships, users
 from rollbook.people.profiles import Profile
 from tests import history
 from tests.cast import ADA, CLEO, LEO, MONA, OTTO
@@ -268,8 +268,8 @@ def test_a_heading_that_may_mean_two_fields_is_none(company: Company) -> None:
 
 def test_deleted_people_stay_as_they_were(company: Company) -> None:
     leo, ada = company.hire(), company.hire(ADA, "admin")
-    company.do(users.delete, leo)
-    company.do(users.delete, ada)
+    company.do(deletion.delete, leo)
+    company.do(deletion.delete, ada)
     text = (
         "id,user_name,email,given_name,family_name\n"
         f"{leo.id},,,Leon,\n"

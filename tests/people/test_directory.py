@@ -9,7 +9,7 @@ import pytest
 from rollbook.database import Tx
 from rollbook.database.tables import group_members
 from rollbook.database.tables import groups as groups_table
-from rollbook.people import directory, erasure, field_values, fields, groups, memberships, users
+from rollbook.people import deletion, directory, erasure, field_values, fields, groups, memberships, users
 from rollbook.people.groups import Group
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -37,7 +37,7 @@ def custom(company: Company, user: User, field: str, value: str) -> None:
 def test_archived_people_are_listed_only_where_asked_for(company: Company, house: House) -> None:
     company.hire(ADA, "admin")
     company.do(users.archive, company.hire(LEO))
-    company.do(users.delete, company.hire(MONA))
+    company.do(deletion.delete, company.hire(MONA))
     company.do(erasure.erase, company.hire(CLEO))
     another(house).hire(OTTO)
     assert listed(company) == ["Ada"]

@@ -219,17 +219,17 @@ def test_a_field_is_changed_and_its_values_stay(company: Company) -> None:
 def test_who_wrote_the_hire_date_is_known(company: Company) -> None:
     leo = company.hire()
     field = company.ask(fields.hire_date, company.id)
-    leo = company.do(users.set_field, leo, "hire_date", "2026-11-24")
+    leo = company.do(users.set_fields, leo, {"hire_date": "2026-11-24"})
     assert company.ask(field_values.values_of, leo)[field.id].written_by == "operator"
     assert company.custom(leo) == {}
     with pytest.raises(Conflict, match="is written as hire_date"):
         company.put(leo, field, "2026-11-25")
     with pytest.raises(Forbidden, match="Hire date belongs to Okta SCIM"):
-        company.do(users.set_field, leo, "hire_date", "2026-11-25", actor=ACTORS["learning"])
+        company.do(users.set_fields, leo, {"hire_date": "2026-11-25"}, actor=ACTORS["learning"])
     company.do(fields.change, field, owner="learning")
-    leo = company.do(users.set_field, leo, "hire_date", "2026-11-25", actor=ACTORS["learning"])
+    leo = company.do(users.set_fields, leo, {"hire_date": "2026-11-25"}, actor=ACTORS["learning"])
     assert (leo.hire_date, company.ask(field_values.values_of, leo)[field.id].written_by) == ("2026-11-25", "user:ada")
-    leo = company.do(users.set_field, leo, "hire_date", None, actor=ACTORS["learning"])
+    leo = company.do(users.set_fields, leo, {"hire_date": None}, actor=ACTORS["learning"])
     assert (leo.hire_date, company.ask(field_values.values_of, leo)) == (None, {})
 
 
@@ -264,7 +264,7 @@ def test_scim_leaves_a_hire_date_that_is_not_its_own_and_says_so(acme: Tenant, h
 def test_an_erased_person_has_no_value_left(company: Company) -> None:
     region, leo = company.field(), company.hire()
     company.put(leo, region, "North")
-    company.do(users.set_field, leo, "hire_date", "2026-11-24")
+    company.do(users.set_fields, leo, {"hire_date": "2026-11-24"})
     leo = company.do(erasure.erase, company.ask(users.get, company.id, leo.id))
     assert company.ask(field_values.values_of, leo) == {}
     with pytest.raises(Conflict):

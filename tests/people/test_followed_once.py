@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from rollbook.people import fields, memberships, returners, users
+from rollbook.people import deletion, fields, memberships, returners, users
 from rollbook.people.fields import Field
 from rollbook.people.record import User
 from tests import history
@@ -127,7 +127,7 @@ def test_what_a_record_inherits_is_one_change(company: Company, skill: Field) ->
     company.put(old, skill, "sell")
     company.put(old, town, "Lyon")
     company.do(memberships.join, bakers, old)
-    old = company.do(users.delete, company.now(old))
+    old = company.do(deletion.delete, company.now(old))
     new: User = company.hire(msgspec.structs.replace(LEO, location="Turin"))
     company.do(returners.join, old, new)
     assert told(company, new.id) == ["+Bakers"]

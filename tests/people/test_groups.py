@@ -11,7 +11,7 @@ import pytest
 from rollbook import clock
 from rollbook.activity import events
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import companies, erasure, groups, memberships, users
+from rollbook.people import companies, deletion, erasure, groups, memberships, users
 from rollbook.people.groups import Group
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -181,7 +181,7 @@ def test_a_deleted_person_joins_nothing_and_an_erased_one_is_in_nothing(company:
     bakers, ada = company.group(), company.hire(ADA, "admin")
     company.do(memberships.join, bakers, ada)
     company.do(memberships.appoint, bakers, ada)
-    ada = company.do(users.delete, ada)
+    ada = company.do(deletion.delete, ada)
     for verb in (memberships.join, memberships.appoint):
         with pytest.raises(Conflict):
             company.do(verb, bakers, ada)

@@ -13,7 +13,7 @@ from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, InvalidValue
-from rollbook.people import identity_links, users
+from rollbook.people import deletion, identity_links, users
 from rollbook.people.record import User
 from tests import history
 from tests.cast import ADA, LEO, MONA, patch, scim_user
@@ -104,7 +104,7 @@ def test_an_external_id_of_somebody_else_is_refused(house: House, company_id: st
 
 def test_a_deleted_user_is_linked_no_more(house: House, company_id: str) -> None:
     leo = hire(house, company_id, "linked", "00uleo")
-    deleted = house.write(lambda tx: users.delete(tx, leo, actor=CLIENT, now=clock.now()))
+    deleted = house.write(lambda tx: deletion.delete(tx, leo, actor=CLIENT, now=clock.now()))
     with pytest.raises(Conflict, match="was deleted"):
         house.write(
             lambda tx: identity_links.link(

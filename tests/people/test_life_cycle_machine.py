@@ -252,7 +252,7 @@ class LifeCycle(RuleBasedStateMachine):
             company,
             person,
             lambda: company.life.set_hire_date(person, date),
-            lambda tx, user: people.set_field(tx, user, "hire_date", date, actor=OPERATOR, now=clock.now()),
+            lambda tx, user: people.set_fields(tx, user, {"hire_date": date}, actor=OPERATOR, now=clock.now()),
         )
 
     @precondition(lambda self: any(side.life.people for side in self.sides))

@@ -12,7 +12,7 @@ from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import Conflict
-from rollbook.people import field_values, fields, groups, memberships, returners, users
+from rollbook.people import deletion, field_values, fields, groups, memberships, returners, users
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from tests.cast import ADA, LEO, MONA
@@ -64,7 +64,7 @@ def test_whoever_is_joined_has_the_groups_and_fields_of_before(house: House, com
             field_values.set_value(tx, old, field, value, **how)
 
     house.write(before)
-    old = house.write(lambda tx: users.free(tx, users.delete(tx, old, **how), **how))
+    old = house.write(lambda tx: deletion.free(tx, deletion.delete(tx, old, **how), **how))
     new = hire(house, company_id)
     house.write(lambda tx: field_values.set_value(tx, new, size, "8", **how))
     assert join(house, old, new).id == new.id
@@ -87,28 +87,28 @@ def test_whoever_is_joined_has_the_groups_and_fields_of_before(house: House, com
 def test_whoever_has_a_former_name_may_be_back(
     house: House, company_id: str, names: dict[str, str], back: bool
 ) -> None:
-    old = do(house, users.delete, hire(house, company_id))
+    old = do(house, deletion.delete, hire(house, company_id))
     new = hire(house, company_id, msgspec.structs.replace(LEO, external_id=None, **names))
     assert pairs(house, company_id) == ([(old.id, new.id)] if back else [])
 
 
 def test_nobody_is_back_who_was_only_archived_or_is_unknown(house: House, company_id: str) -> None:
     do(house, users.archive, hire(house, company_id))
-    do(house, users.delete, hire(house, company_id, MONA))
+    do(house, deletion.delete, hire(house, company_id, MONA))
     assert pairs(house, company_id) == []
 
 
 def test_a_privileged_one_is_back_only_once_freed(house: House, company_id: str) -> None:
-    ada = do(house, users.delete, hire(house, company_id, ADA, role="admin"))
+    ada = do(house, deletion.delete, hire(house, company_id, ADA, role="admin"))
     assert pairs(house, company_id) == []
-    do(house, users.free, ada)
+    do(house, deletion.free, ada)
     new = hire(house, company_id, ADA)
     assert pairs(house, company_id) == [(ada.id, new.id)]
 
 
 def test_joining_makes_one_timeline_and_raises_no_role(house: House, company_id: str) -> None:
     old = hire(house, company_id, role="manager")
-    old = do(house, users.free, do(house, users.delete, old))
+    old = do(house, deletion.free, do(house, deletion.delete, old))
     new = hire(house, company_id)
     for _ in range(2):
         joined = join(house, old, new)
@@ -141,8 +141,8 @@ def test_what_cannot_be_joined_is_told(house: House, company_id: str) -> None:
         join(house, leo, leo)
     with pytest.raises(Conflict, match="is active"):
         join(house, leo, mona)
-    do(house, users.delete, leo)
-    do(house, users.delete, ada)
+    do(house, deletion.delete, leo)
+    do(house, deletion.delete, ada)
     with pytest.raises(Conflict, match="was deleted"):
         join(house, leo, ada)
     join(house, leo, mona)

@@ -161,7 +161,7 @@ def test_people_change_while_rules_are_built_and_switched(company: Company) -> N
             user = users.get(tx, company.id, mine.choice(people), lock=True)
             kind = mine.randrange(8)
             if kind < 4:
-                users.set_field(tx, user, "location", mine.choice(TOWNS), actor=OPERATOR, now=now)
+                users.set_fields(tx, user, {"location": mine.choice(TOWNS)}, actor=OPERATOR, now=now)
             elif kind == 4:
                 users.archive(tx, user, actor=OPERATOR, now=now)
             elif kind == 5:

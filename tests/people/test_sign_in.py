@@ -14,7 +14,7 @@ from rollbook.activity import events
 from rollbook.database import Tx
 from rollbook.database.tables import sessions, sign_in_links
 from rollbook.errors import Unauthorized
-from rollbook.people import sign_in, tokens, users
+from rollbook.people import deletion, sign_in, tokens, users
 from rollbook.people.record import User
 from rollbook.people.sign_in import HANDED_OVER_DAYS, SESSION_HOURS, SignedIn
 from tests import history
@@ -95,7 +95,7 @@ def test_several_links_live_beside_each_other(house: House, leo: User) -> None:
     assert [who(house, session) is not None for session in sessions_] == [True, True]
 
 
-@pytest.mark.parametrize("verb", [users.archive, users.delete])
+@pytest.mark.parametrize("verb", [users.archive, deletion.delete])
 def test_with_an_archive_everything_ends_and_a_restore_brings_none_of_it_back(
     house: House, leo: User, verb: Any
 ) -> None:
@@ -136,9 +136,9 @@ def test_a_role_that_changes_is_the_session_s_at_once(house: House, leo: User) -
 @pytest.mark.parametrize("field", ["email", "user_name"])
 def test_open_links_end_when_the_address_changes_hands_and_sessions_stay(house: House, leo: User, field: str) -> None:
     session, open_link = enter(house, link(house, leo)), link(house, leo)
-    do(house, leo, users.set_field, field, "LEO@ACME.example")
+    do(house, leo, users.set_fields, {field: "LEO@ACME.example"})
     look(house, open_link)
-    do(house, leo, users.set_field, field, "new@acme.example")
+    do(house, leo, users.set_fields, {field: "new@acme.example"})
     with pytest.raises(Unauthorized):
         look(house, open_link)
     assert who(house, session) is not None

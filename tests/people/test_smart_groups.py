@@ -8,7 +8,17 @@ import pytest
 from rollbook import clock
 from rollbook.database import Tx
 from rollbook.errors import Conflict, InvalidValue
-from rollbook.people import companies, erasure, groups, memberships, returners, rule_previews, smart_groups, users
+from rollbook.people import (
+    companies,
+    deletion,
+    erasure,
+    groups,
+    memberships,
+    returners,
+    rule_previews,
+    smart_groups,
+    users,
+)
 from rollbook.people.groups import Group
 from tests import history
 from tests.cast import ADA, CLEO, LEO, MONA
@@ -301,7 +311,7 @@ def test_a_record_that_goes_on_is_in_what_its_own_data_say(company: Company) -> 
     old = company.hire()
     company.put(old, hats, "bowler")
     company.do(memberships.join, bakers, old)
-    old = company.do(users.delete, company.now(old))
+    old = company.do(deletion.delete, company.now(old))
     new = company.hire(msgspec.structs.replace(LEO, location="Turin"))
     company.do(returners.join, old, new)
     assert (company.members(lyon), company.members(hatted)) == (set(), {new.id})

@@ -33,6 +33,7 @@ from rollbook.database.tables import users as users_table
 from rollbook.errors import InvalidValue
 from rollbook.people import (
     companies,
+    deletion,
     groups,
     memberships,
     record,
@@ -130,7 +131,7 @@ class Rules(RuleBasedStateMachine):
             self.company.put(user, self.fields[type_], None if clear else values[at % len(values)])
 
     @precondition(lambda self: self.people)
-    @rule(who=WHO, verb=st.sampled_from((users.archive, users.restore, users.restore, users.delete)))
+    @rule(who=WHO, verb=st.sampled_from((users.archive, users.restore, users.restore, deletion.delete)))
     def leave_or_return(self, who: int, verb: Any) -> None:
         user = self._user(who)
         if not user.deleted_at:

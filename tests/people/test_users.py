@@ -17,7 +17,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import addresses, alarms, companies, profiles, search, users
+from rollbook.people import addresses, alarms, companies, deletion, profiles, search, users
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User, profile_of
 from rollbook.people.search import Equals
@@ -92,16 +92,16 @@ def test_the_same_again_writes_nothing(staff: Staff) -> None:
         (users.update, [profile_of(leo)]),
         (users.restore, []),
         (users.set_role, ["learner"]),
-        (users.set_field, ["location", "Lyon"]),
+        (users.set_fields, [{"location": "Lyon"}]),
     ):
         assert staff.do(verb, leo, *of) == leo
     assert staff.house.read(lambda tx: history.rows(tx, table, staff.company_id)) == before
     assert staff.kinds(leo) == ["UserCreated"]
     archived = staff.do(users.archive, leo)
     assert staff.do(users.archive, leo) == archived
-    deleted = staff.do(users.delete, leo)
-    assert staff.do(users.delete, leo) == deleted
-    assert staff.do(users.free, leo) == deleted
+    deleted = staff.do(deletion.delete, leo)
+    assert staff.do(deletion.delete, leo) == deleted
+    assert staff.do(deletion.free, leo) == deleted
     assert staff.kinds(leo) == ["UserCreated", "UserArchived", "UserDeleted"]
 
 
@@ -177,7 +177,7 @@ def test_an_external_id_is_opaque(staff: Staff, value: str) -> None:
 
 def test_deleting_frees_the_names_and_remembers_them(staff: Staff) -> None:
     leo = staff.hire()
-    staff.do(users.delete, leo)
+    staff.do(deletion.delete, leo)
     (row,) = staff.house.read(lambda tx: history.rows(tx, table, staff.company_id))
     assert (row["former_user_name"], row["former_email"], row["former_external_id"]) == (
         "leo@acme.example",
@@ -193,33 +193,33 @@ def test_deleting_frees_the_names_and_remembers_them(staff: Staff) -> None:
 
 def test_a_deleted_privileged_user_s_names_are_freed_once(staff: Staff) -> None:
     ada = staff.hire(say(ADA, external_id="00uada"), role="admin")
-    staff.do(users.delete, ada, actor=CLIENT)
+    staff.do(deletion.delete, ada, actor=CLIENT)
     assert "privileged_deleted" in staff.alarms()
     with pytest.raises(Conflict):
         staff.hire(ADA)
     for _ in range(2):
-        freed = staff.do(users.free, ada)
+        freed = staff.do(deletion.free, ada)
     assert staff.kinds(ada) == ["UserCreated", "UserArchived", "UserDeleted", "UserFreed"]
     (row,) = staff.house.read(lambda tx: history.rows(tx, table, staff.company_id))
     assert (row["former_external_id"], row["version"]) == ("00uada", freed.version)
     assert "privileged_deleted" not in staff.alarms()
     with pytest.raises(Conflict, match="not deleted"):
-        staff.do(users.free, staff.hire(ADA))
+        staff.do(deletion.free, staff.hire(ADA))
 
 
 def test_a_deleted_record_takes_no_name_again(staff: Staff) -> None:
     leo = staff.hire()
-    staff.do(users.delete, leo)
+    staff.do(deletion.delete, leo)
     for field, value in (("user_name", "new@acme.example"), ("email", "new@acme.example"), ("location", "Turin")):
         with pytest.raises(Conflict, match="was deleted"):
-            staff.do(users.set_field, leo, field, value)
+            staff.do(users.set_fields, leo, {field: value})
     assert staff.hire(say(LEO, user_name="new@acme.example", email="new@acme.example")).active
 
 
 def test_a_field_is_set_by_hand_and_cleared(staff: Staff) -> None:
     leo = staff.hire()
-    assert staff.do(users.set_field, leo, "hire_date", "2026-11-24").hire_date == "2026-11-24"
-    assert staff.do(users.set_field, leo, "hire_date", "").hire_date is None
+    assert staff.do(users.set_fields, leo, {"hire_date": "2026-11-24"}).hire_date == "2026-11-24"
+    assert staff.do(users.set_fields, leo, {"hire_date": ""}).hire_date is None
     for field, value in (
         ("role", "admin"),
         ("external_id", "00u"),
@@ -228,7 +228,7 @@ def test_a_field_is_set_by_hand_and_cleared(staff: Staff) -> None:
         ("email", "x"),
     ):
         with pytest.raises(InvalidValue):
-            staff.do(users.set_field, leo, field, value)
+            staff.do(users.set_fields, leo, {field: value})
     assert staff.now(leo).role == "learner"
 
 
@@ -253,14 +253,14 @@ def test_a_privileged_user_restored_by_a_client_is_told(staff: Staff) -> None:
 
 def test_only_a_client_s_change_of_a_privileged_address_is_held(staff: Staff) -> None:
     mona = staff.hire(MONA, role="manager")
-    by_hand = staff.do(users.set_field, mona, "email", "first@acme.example")
+    by_hand = staff.do(users.set_fields, mona, {"email": "first@acme.example"})
     assert (by_hand.sign_in_email, by_hand.confirmed_email) == ("first@acme.example", None)
     held = staff.do(users.update, mona, say(by_hand, email="second@acme.example"), actor=CLIENT)
     assert (held.email, held.sign_in_email) == ("second@acme.example", "first@acme.example")
     assert staff.alarms() == {"address_held"}
     found = staff.house.read(lambda tx: addresses.held_for(tx, staff.company_id, "FIRST@acme.example"))
     assert found == [mona.id]
-    settled = staff.do(users.set_field, mona, "email", "third@acme.example")
+    settled = staff.do(users.set_fields, mona, {"email": "third@acme.example"})
     assert settled.sign_in_email == "third@acme.example"
 
 
@@ -297,7 +297,7 @@ def test_the_operator_s_lists_hold_one_company_s_people(staff: Staff, house: Hou
     for profile in (LEO, MONA):
         house.write(lambda tx, p=profile: users.create(tx, other.id, p, actor=OPERATOR, now=clock.now()))  # type: ignore[misc]
     leo, mona = staff.hire(), staff.do(users.archive, staff.hire(MONA))
-    staff.do(users.delete, staff.hire(ADA))
+    staff.do(deletion.delete, staff.hire(ADA))
     lists = [house.read(lambda tx, a=a: search.everybody(tx, staff.company_id, archived=a)) for a in (False, True)]  # type: ignore[misc]
     assert lists == [[leo], [mona]]
 
