@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -114,7 +115,7 @@ def _measure(installation: Installation) -> Taken:
         seconds = []
         for _ in range(TURNS + 1):
             begun = time.perf_counter()
-            page = engine.read(lambda tx, name=name: reports.run(tx, who, name, today=TODAY))  # type: ignore[misc]
+            page = engine.read(partial(reports.run, who=who, name=name, today=TODAY))
             seconds.append(time.perf_counter() - begun)
         taken.pages[name] = (median(seconds[1:]), len(page.rows))
     mine = Family((os.getpid(),))

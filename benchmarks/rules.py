@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -96,7 +97,7 @@ class _Company:
             self._at += 1
             for town in (townspeople.town(1), townspeople.town(0)):
                 began = time.perf_counter()
-                self._write(lambda tx, u=user_id, t=town: self._move(tx, u, t))  # type: ignore[misc]
+                self._write(partial(self._move, user_id=user_id, town=town))
                 took.append(time.perf_counter() - began)
         return median(took)
 
@@ -109,15 +110,19 @@ def _give(installation: Installation, company_id: str, rules: tuple[str, ...] | 
     """Smart groups with these rules, built; their ids."""
     write = installation.database.engine.write
     made = []
+
+    def create(tx: Tx, name: str, rule: str) -> str:
+        return smart_groups.create(tx, company_id, name, rule, actor=_OPERATOR, now=clock.now()).id
+
+    def step(tx: Tx, group_id: str) -> bool:
+        return rule_builds.step(tx, company_id, group_id, 1, now=clock.now())
+
     for number, text in enumerate(rules):
-        name = f"Group {number}"
-        group = write(
-            lambda tx, n=name, t=text: smart_groups.create(tx, company_id, n, t, actor=_OPERATOR, now=clock.now())  # type: ignore[misc]
-        )
-        while write(lambda tx, g=group: rule_builds.step(tx, company_id, g.id, 1, now=clock.now())):  # type: ignore[misc]
+        group_id = write(partial(create, name=f"Group {number}", rule=text))
+        while write(partial(step, group_id=group_id)):
             pass
-        made.append(group.id)
-    assert all(write(lambda tx, g=g: groups.get(tx, company_id, g)).version == 1 for g in made)  # type: ignore[misc]
+        assert write(partial(groups.get, company_id=company_id, group_id=group_id)).version == 1
+        made.append(group_id)
     return made
 
 

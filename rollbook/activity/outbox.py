@@ -26,6 +26,7 @@ State = Literal["queued", "sending", "sent", "cancelled", "unknown", "failed", "
 STATES: tuple[State, ...] = get_args(State)
 
 NOTICE = "notice"  # that something was assigned, whether the mail that tells it is the first one or a plain one
+DELIVER = "deliver_mail"  # the task that takes mail to the mail server
 WAITING_KEY = "mail"
 
 _AGAIN = "again:"  # begins the act of a mail that a person had sent once more
@@ -159,7 +160,7 @@ def put(
         key = {"company_id": company_id, "user_id": user_id, "assignment_id": item.assignment_id}
         tx.run(_PUT_ITEM, {**key, "round": item.round, "kind": item.kind, "mail_id": mail.id})
     if mail.state == "queued":
-        queue.enqueue(tx, company_id, "deliver_mail", {}, waiting_key=WAITING_KEY, now=now)
+        queue.enqueue_to_see(tx, company_id, DELIVER, waiting_key=WAITING_KEY, now=now)
     return mail.id
 
 
@@ -195,7 +196,7 @@ def resend(tx: Tx, company_id: str, mail_id: str, *, actor: Actor, now: datetime
     mail = _of_act(tx, company_id, former.user_id, former.kind, act_id, "queued", reason=None, now=now)
     tx.run(_MOVE_ITEMS, {"company": company_id, "former": former.id, "mail_id": mail.id})
     events.record(tx, company_id, "MailResent", former.user_id, {"mail": [former.id, mail.id]}, actor=actor, now=now)
-    queue.enqueue(tx, company_id, "deliver_mail", {}, waiting_key=WAITING_KEY, now=now)
+    queue.enqueue_to_see(tx, company_id, DELIVER, waiting_key=WAITING_KEY, now=now)
     return mail
 
 

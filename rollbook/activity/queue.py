@@ -80,6 +80,16 @@ _BY_GENERATION = (
     )
     .returning(tasks.c.id)
 )
+# Shared, since those who ask for it need not wait for each other; a claim passes over what is held.
+_WAITING_HELD = (
+    select(tasks.c.id)
+    .where(
+        tasks.c.company_id == bindparam("company"),
+        tasks.c.name == bindparam("task"),
+        tasks.c.waiting_key == bindparam("key"),
+    )
+    .with_for_update(read=True)
+)
 _FAILED = (
     select(tasks.c.company_id, tasks.c.id, tasks.c.name, tasks.c.error, tasks.c.ended_at)
     .where(tasks.c.company_id == bindparam("company"), tasks.c.state == "failed")
@@ -98,7 +108,10 @@ def enqueue(
     due_at: datetime | None = None,
     waiting_key: str | None = None,
 ) -> None:
-    """Queues a task in the caller's transaction; does nothing where one with this waiting key still waits."""
+    """Queues a task in the caller's transaction; does nothing where one with this waiting key still waits.
+
+    That one may run before this transaction is committed; where it must not, `enqueue_to_see`.
+    """
     tx.run(
         _INSERT,
         {
@@ -114,6 +127,18 @@ def enqueue(
             "created_at": clock.text(now),
         },
     )
+
+
+def enqueue_to_see(tx: Tx, company_id: str, name: str, *, waiting_key: str, now: datetime) -> None:
+    """As `enqueue` with a waiting key, of a task that must see what this transaction writes.
+
+    On PostgreSQL the task that waits could be claimed, look, find nothing and end before this is committed; so it is
+    held until then, and where it was claimed meanwhile there is another one.
+    """
+    for _ in range(2):
+        enqueue(tx, company_id, name, {}, waiting_key=waiting_key, now=now)
+        if tx.one(_WAITING_HELD, {"company": company_id, "task": name, "key": waiting_key}) is not None:
+            return
 
 
 def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: str | None = None) -> list[str]:

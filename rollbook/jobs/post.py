@@ -7,6 +7,7 @@ recipient who is refused or put off holds up nobody else.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,7 +24,7 @@ from rollbook.installation import Installation
 from rollbook.mail import letters, messages
 from rollbook.mail.delivery import MAIL_SECONDS, Outcome, Server, ServerDown, Session, read_address
 from rollbook.mail.letters import Claimed, Dropped
-from rollbook.people import companies, sign_in
+from rollbook.people import sign_in
 from rollbook.settings import Settings
 
 log = structlog.get_logger()
@@ -59,13 +60,6 @@ class Post:
         self._mail_seconds = mail_seconds
         self._failures = 0  # of the server, one after the other
         self._closed_until: datetime | None = None
-
-    async def ask_for_waiting(self) -> None:
-        """Queues the delivery of what waited while no worker had a mail server."""
-        for company in await self._database.read(companies.all_of_them):
-            waits = await self._database.read(lambda tx, c=company: sending.next_at(tx, c.id))  # type: ignore[misc]
-            if waits is not None:
-                await self._database.write(partial(_ask, company_id=company.id, due_at=None))
 
     async def deliver(self, database: Database, task: Task) -> None:
         """The task: settles what was lost, sends what is due, and asks for the next run where more is to come."""
@@ -113,6 +107,7 @@ class Post:
                 return False
         else:
             run.handed_over += 1
+            self._failures, self._closed_until = 0, None  # not before: a server may greet and then take nothing
         return still_ours
 
     async def _connected(self, run: _Run) -> bool:
@@ -133,7 +128,6 @@ class Post:
         except ServerDown as error:
             self._is_down(str(error))
             return False
-        self._failures, self._closed_until = 0, None
         return True
 
     async def _handed_over(self, run: _Run, claimed: Claimed) -> Outcome:
@@ -165,7 +159,9 @@ class Post:
         while not work.done():
             await asyncio.wait({work}, timeout=EXTEND_SECONDS)
             if not work.done():
-                await self._database.write(lambda tx: queue.extend(tx, run.task, now=clock.now()))
+                # A lease that cannot be renewed may be lost, and is fenced; what is being said must be heard out.
+                with suppress(Unavailable, Collision):
+                    await self._database.write(lambda tx: queue.extend(tx, run.task, now=clock.now()))
 
     async def _leave(self, run: _Run) -> None:
         if run.session is not None:
@@ -231,11 +227,6 @@ def try_server(settings: Settings, *, seconds: float) -> str | None:
     return None
 
 
-async def leave_waiting(_: Database, task: Task) -> None:
-    """`deliver_mail` of a worker without a mail server: mail stays queued, and `doctor` says so."""
-    log.info("mail waits: ROLLBOOK_SMTP_URL is empty", company_id=task.company_id)
-
-
 def _ask_for_next(tx: Tx, *, company_id: str, not_before: datetime | None) -> None:
     due_at = sending.next_at(tx, company_id)
     if due_at is not None:
@@ -247,7 +238,7 @@ def _ask(tx: Tx, *, company_id: str, due_at: datetime | None) -> None:
     """For now under the key that `outbox.put` uses, for later under one of its minute: neither delays the other."""
     now = clock.now()
     if due_at is None or due_at <= now:
-        queue.enqueue(tx, company_id, "deliver_mail", {}, waiting_key=outbox.WAITING_KEY, now=now)
+        queue.enqueue(tx, company_id, outbox.DELIVER, {}, waiting_key=outbox.WAITING_KEY, now=now)
     else:
         key = f"{outbox.WAITING_KEY} at {clock.text(due_at)[:16]}"
-        queue.enqueue(tx, company_id, "deliver_mail", {}, waiting_key=key, due_at=due_at, now=now)
+        queue.enqueue(tx, company_id, outbox.DELIVER, {}, waiting_key=key, due_at=due_at, now=now)

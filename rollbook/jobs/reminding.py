@@ -32,7 +32,7 @@ async def remind(database: Database, task: Task) -> None:
     after = ("", "")
     while True:
         found = await database.read(
-            lambda tx, after=after: reminders.due(tx, company_id, wanted, after=after, limit=ROWS_A_READ)  # type: ignore[misc]
+            partial(reminders.due, company_id=company_id, wanted=wanted, after=after, limit=ROWS_A_READ)
         )
         more = len(found) >= ROWS_A_READ
         if more and found[0].user_id != found[-1].user_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from rollbook.activity import queue
 from rollbook.database import Database
@@ -30,6 +31,5 @@ async def queue_due(database: Database, *, last: datetime, now: datetime) -> Non
         return
     for company in await database.read(companies.all_of_them):
         for name in names:
-            await database.write(
-                lambda tx, c=company, n=name: queue.enqueue(tx, c.id, n, {}, waiting_key="day", now=now)  # type: ignore[misc]
-            )
+            queue_it = partial(queue.enqueue, company_id=company.id, name=name, payload={}, waiting_key="day", now=now)
+            await database.write(queue_it)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -17,7 +18,6 @@ from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
 from rollbook.database import Database
 from rollbook.jobs import assigning
-from rollbook.jobs.post import leave_waiting
 from rollbook.jobs.reminding import remind
 from rollbook.people import alarms, mass_archive, rule_builds, second_looks
 
@@ -45,15 +45,21 @@ async def restore_archived(database: Database, task: Task) -> None:
     while True:
         now = clock.now()
         last, done, left = await database.write(
-            lambda tx, after=after, now=now: mass_archive.restore_some(  # type: ignore[misc]
-                tx, task.company_id, since=since, until=until, after=after, actor=actor, now=now
+            partial(
+                mass_archive.restore_some,
+                company_id=task.company_id,
+                since=since,
+                until=until,
+                after=after,
+                actor=actor,
+                now=now,
             )
         )
         restored, skipped = restored + done, skipped + left
         if last is None:
             break
         after = last
-        await database.write(lambda tx, now=now: queue.extend(tx, task, now=now))  # type: ignore[misc]
+        await database.write(partial(queue.extend, task=task, now=now))
     await database.write(
         lambda tx: alarms.resolve(tx, task.company_id, "mass_archive", task.company_id, actor=actor, now=now)
     )
@@ -76,25 +82,22 @@ async def build_rule(database: Database, task: Task) -> None:
     while True:
         now = clock.now()
         more = await database.write(
-            lambda tx, now=now: rule_builds.step(tx, task.company_id, group_id, version, now=now)  # type: ignore[misc]
+            partial(rule_builds.step, company_id=task.company_id, group_id=group_id, version=version, now=now)
         )
         if not more:
             break
-        await database.write(lambda tx, now=now: queue.extend(tx, task, now=now))  # type: ignore[misc]
+        await database.write(partial(queue.extend, task=task, now=now))
 
 
 async def look_back(database: Database, task: Task) -> None:
     """Looks again at whoever changed while a rule was built (people/second_looks.py)."""
     group_id, version, until = task.payload["group_id"], task.payload["version"], task.payload["until"]
     after: str | None = task.payload["after"]
+    look = partial(second_looks.look_back, company_id=task.company_id, group_id=group_id, version=version, until=until)
     while after is not None:
         now = clock.now()
-        after = await database.write(
-            lambda tx, after=after, now=now: second_looks.look_back(  # type: ignore[misc]
-                tx, task.company_id, group_id, version, after=after, until=until, now=now
-            )
-        )
-        await database.write(lambda tx, now=now: queue.extend(tx, task, now=now))  # type: ignore[misc]
+        after = await database.write(partial(look, after=after, now=now))
+        await database.write(partial(queue.extend, task=task, now=now))
 
 
 TASKS: dict[str, Work] = {
@@ -109,5 +112,4 @@ TASKS: dict[str, Work] = {
     "after_completion": assigning.after_completion,
     "inherit_assignments": assigning.inherit_assignments,
     "remind": remind,
-    "deliver_mail": leave_waiting,  # of a worker that has a mail server, post.py's `Post.deliver`
 }

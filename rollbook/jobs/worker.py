@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from rollbook import clock
-from rollbook.activity import queue
+from rollbook.activity import outbox, queue
 from rollbook.activity.queue import Task
 from rollbook.database import Collision, Database
 from rollbook.errors import Unavailable
@@ -26,7 +26,7 @@ from rollbook.jobs.tasks import TASKS
 from rollbook.logs import kind_and_place
 
 POLL_SECONDS = 1.0
-MAIL = "deliver_mail"
+MAIL = outbox.DELIVER  # post.py's; every other task is in tasks.py
 MAIL_RUNS = 4  # companies whose mail is delivered at the same time
 
 log = structlog.get_logger()
@@ -54,14 +54,13 @@ async def run(database: Database, *, post: Post | None = None, once: bool = Fals
     """
     mail = _MailLane(database, post)
     try:
-        return await _work(database, post, mail, once=once)
+        return await _work(database, mail, once=once)
     finally:
         await mail.stop()
 
 
-async def _work(database: Database, post: Post | None, mail: _MailLane, *, once: bool) -> int:
+async def _work(database: Database, mail: _MailLane, *, once: bool) -> int:
     done = 0
-    asked = post is None
     heartbeat = Heartbeat(database)
     # A day back: what fell due while no worker ran is done now, and doing it twice does no harm.
     last = clock.now() - timedelta(days=1)
@@ -71,9 +70,6 @@ async def _work(database: Database, post: Post | None, mail: _MailLane, *, once:
             await heartbeat.beat(now)
             await schedule.queue_due(database, last=last, now=now)
             last = now
-            if post is not None and not asked:
-                await post.ask_for_waiting()
-                asked = True
             worked = await mail.begin_due() + await work_once(database)
             done += worked
         except (Unavailable, Collision) as error:
@@ -128,7 +124,12 @@ class _MailLane:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def begin_due(self) -> int:
-        """Begins with companies whose mail is due, as far as there is room; how many."""
+        """Begins with companies whose mail is due, as far as there is room; how many.
+
+        Without a post nothing is begun: the task stays due for a worker that has one.
+        """
+        if self._post is None:
+            return 0
         for company_id, running in list(self._running.items()):
             if running.done():
                 del self._running[company_id]
@@ -141,7 +142,7 @@ class _MailLane:
             if len(self._running) >= MAIL_RUNS:
                 break
             if company_id not in self._running:
-                begun += await self._begin(company_id)
+                begun += await self._begin(company_id, self._post)
         return begun
 
     async def one_ended(self) -> bool:
@@ -164,11 +165,10 @@ class _MailLane:
             running.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _begin(self, company_id: str) -> bool:
+    async def _begin(self, company_id: str, post: Post) -> bool:
         task = await self._database.write(lambda tx: queue.claim(tx, company_id, only=MAIL, now=clock.now()))
         if task is None:
             return False
-        work = TASKS[MAIL] if self._post is None else self._post.deliver
-        run = _run_task(self._database, task, lambda: work(self._database, task))
+        run = _run_task(self._database, task, lambda: post.deliver(self._database, task))
         self._running[company_id] = asyncio.create_task(run)
         return True

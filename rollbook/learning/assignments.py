@@ -212,7 +212,7 @@ def hand_over(tx: Tx, assignment: Assignment, group_assignment_id: str, *, actor
 
 def write(tx: Tx, assignment: Assignment, values: dict[str, Any], *, now: datetime) -> Assignment:
     """Changes the row, for the verbs of this package; the assignment was locked."""
-    values = {**values, "updated_at": clock.text(now)}
+    values = {"updated_at": clock.text(now), **values}
     tx.run(_UPDATE, {"company": assignment.company_id, "assignment": assignment.id, **values})
     return replace(assignment, **values)
 
@@ -275,7 +275,9 @@ def _met(tx: Tx, before: Assignment, wanted: Wanted, standing: Standing, *, acto
         return _another_day(tx, before, wanted.content, wanted.due_on, actor=actor, now=now)
     at = clock.text(now)
     row = {name: getattr(before, name) for name in ("round", "state", "opened_at", "due_on", "completed_at", "score")}
-    tx.run(_KEEP_ROUND, {"company_id": before.company_id, "assignment_id": before.id, **row, "ended_at": at})
+    # A round that was withdrawn ended then, not now.
+    ended_at = before.updated_at if before.state == "withdrawn" else at
+    tx.run(_KEEP_ROUND, {"company_id": before.company_id, "assignment_id": before.id, **row, "ended_at": ended_at})
     values = {
         "round": before.round + 1,
         "state": "incomplete",

@@ -64,7 +64,8 @@ def inherit(
 
 
 def _move(tx: Tx, old: Assignment, new_id: str, *, actor: Actor, now: datetime) -> None:
-    moved = assignments.write(tx, old, {"user_id": new_id}, now=now)
+    # It changes hands, and nothing about it changes: when it was withdrawn stays known.
+    moved = assignments.write(tx, old, {"user_id": new_id, "updated_at": old.updated_at}, now=now)
     content = contents.get(tx, old.company_id, old.content_id)
     changes: dict[str, list[Any]] = {"user_id": [old.user_id, new_id], "state": [None, old.state]}
     assignments.tell(tx, moved, content, "AssignmentInherited", changes, actor=actor, now=now)

@@ -157,7 +157,9 @@ class Session:
         if code == 421:
             self._smtp.close()
         else:
-            self._smtp.rset()
+            # What was said of this mail is known already, whatever becomes of the connection.
+            with suppress(OSError, smtplib.SMTPException):
+                self._smtp.rset()
 
     @contextmanager
     def _at_most(self, seconds: float) -> Iterator[None]:

@@ -60,11 +60,12 @@ def claim(
     if mail is None:
         return Dropped(candidate.id)
     reason, withheld = _why_not(tx, user, mail, now)
-    soon, late = _open_assignments(tx, user, mail)
-    if reason is None and mail.kind in ABOUT_ASSIGNMENTS and not soon and not late:
-        reason = _NOTHING_LEFT
     if reason is not None:
         sending.drop(tx, company_id, mail, reason=reason, withhold=withheld, now=now)
+        return Dropped(mail.id)
+    soon, late = _open_assignments(tx, user, mail)
+    if mail.kind in ABOUT_ASSIGNMENTS and not soon and not late:
+        sending.drop(tx, company_id, mail, reason=_NOTHING_LEFT, now=now)
         return Dropped(mail.id)
     kind = _kind(tx, user, mail, late)
     lives = sign_in.REQUESTED if kind == "link" else sign_in.HANDED_OVER
@@ -90,6 +91,10 @@ def claim(
 def _why_not(tx: Tx, user: User, mail: Mail, now: datetime) -> tuple[str | None, bool]:
     """The reason not to send this, and whether it is withheld by a setting rather than pointless."""
     if not user.active:
+        return _ARCHIVED, False
+    back_since = users.back_since(tx, user.company_id, user.id)
+    if back_since is not None and mail.created_at < back_since:
+        # The archive cancelled what waited; this was just being tried, or was asked for in the same moment.
         return _ARCHIVED, False
     if mail.kind == "link" and mail.created_at < clock.text(now - sign_in.REQUESTED):
         return _STALE, False

@@ -35,6 +35,7 @@ _UPDATE = sa.update(users).where(*ONE)
 # One user by id, for a request whose key is examined in the same statement.
 BY_ID = LookUp(sa.and_(*ONE))
 BY_ID_LOCKED = LookUp(sa.and_(*ONE), lock=True)
+_BACK_SINCE = select(users.c.away_until).where(*ONE)
 _ACTIVE_ADMINS = select(func.count()).where(
     OF_COMPANY, users.c.role == "admin", users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
 )
@@ -62,6 +63,12 @@ def get(tx: Tx, company_id: str, user_id: str, *, lock: bool = False) -> User:
     if user is None:
         raise NotFound(f"There is no user {user_id!r} in this company.")
     return user
+
+
+def back_since(tx: Tx, company_id: str, user_id: str) -> str | None:
+    """When somebody was last restored; None where they never were."""
+    row = tx.one(_BACK_SINCE, {"company": company_id, "user": user_id})
+    return row[0] if row else None
 
 
 def search(tx: Tx, query: sa.Select[Any]) -> list[User]:

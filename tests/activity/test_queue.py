@@ -161,6 +161,35 @@ def test_what_waits_already_is_not_queued_again(house: House, company_id: str) -
     assert [row["state"] for row in rows(house, company_id)] == ["running", "due"]
 
 
+def test_a_task_that_is_to_see_a_change_is_not_claimed_before_it_is_there(house: House, company_id: str) -> None:
+    """It waited already; claimed now it would look, find nothing and end, and nobody would ask again."""
+    house.write(lambda tx: queue.enqueue_to_see(tx, company_id, "prune", waiting_key="k", now=NOW))
+    asked, go_on = threading.Event(), threading.Event()
+
+    def change(tx: Tx) -> None:
+        queue.enqueue_to_see(tx, company_id, "prune", waiting_key="k", now=NOW)
+        asked.set()
+        go_on.wait(10)
+
+    writing = threading.Thread(target=house.write, args=(change,))
+    writing.start()
+    assert asked.wait(10)
+    if house.installation.settings.sqlite_path is None:  # SQLite has one writer: a claim waits by itself
+        assert claim(house, company_id) is None
+    go_on.set()
+    writing.join()
+    assert claim(house, company_id) is not None
+    assert claim(house, company_id) is None
+
+
+def test_what_was_claimed_meanwhile_is_queued_again(house: House, company_id: str) -> None:
+    for _ in range(2):
+        house.write(lambda tx: queue.enqueue_to_see(tx, company_id, "prune", waiting_key="k", now=NOW))
+    claimed(house, company_id)
+    house.write(lambda tx: queue.enqueue_to_see(tx, company_id, "prune", waiting_key="k", now=NOW))
+    assert [row["state"] for row in rows(house, company_id)] == ["running", "due"]
+
+
 def test_a_task_whose_change_is_undone_was_never_queued(house: House, company_id: str) -> None:
     class Undone(Exception):
         pass

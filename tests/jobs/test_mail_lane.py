@@ -120,7 +120,7 @@ def test_what_waited_without_a_mail_server_is_sent_when_a_worker_has_one(own: In
     assert post_of(own) is None
     asyncio.run(worker.run(own.database, once=True))
     assert [mail.state for mail in box(own, acme)] == ["queued"]
-    assert not open_tasks(own, acme, "deliver_mail")
+    assert open_tasks(own, acme, "deliver_mail")  # left for a worker that has one
     asyncio.run(worker.run(own.database, post=Post(own, Server(HOST, sink.port)), once=True))
     assert [mail.state for mail in box(own, acme)] == ["sent"]
     assert [mail.recipients for mail in sink.received] == [["ada@acme.example"]]

@@ -106,6 +106,27 @@ def test_assignments_are_as_they_were(school: School) -> None:
     assert had("2026-04-11") == [("Food safety", "overdue", "2026-04-10", None, None)]
 
 
+def test_what_was_withdrawn_stays_so_when_it_is_assigned_again_or_inherited(school: School) -> None:
+    leo, safety, bread = school.hire(**at("2026-03-01")), school.lesson(), school.lesson("Bread")
+    for lesson in (safety, bread):
+        one = school.assign(leo, lesson, **at("2026-03-02"))
+        school.do(assignments.withdraw, one, **at("2026-03-05"))
+    school.assign(leo, safety, **at("2026-04-01"))
+
+    def titles(day: str) -> list[str]:
+        return [row["title"] for row in read(school, day) if row["title"]]
+
+    assert sorted(titles("2026-03-03")) == ["Bread", "Food safety"]
+    assert titles("2026-03-10") == []
+    assert titles("2026-04-01") == ["Food safety"]
+    leo = school.do(users.delete, leo, **at("2026-04-05"))
+    back = school.hire(**at("2026-06-01"))
+    school.do(returners.join, leo, back, **at("2026-06-02"))
+    school.do(inheritance.inherit, school.id, leo.id, back.id, **at("2026-06-02"))
+    assert titles("2026-03-10") == []
+    assert titles("2026-06-03") == ["Food safety"]
+
+
 def test_what_a_returner_had_done_stays_with_the_record_of_then(school: School) -> None:
     leo, safety = school.hire(**at("2026-03-01")), school.lesson()
     school.assign(leo, safety, **at("2026-03-02"))

@@ -110,6 +110,7 @@ class Faulty:
     replies: dict[str, str | None] = field(default_factory=dict)
     drop_in_data: bool = False  # in the middle of the text
     drop_after_dot: bool = False
+    hangs_up_after: str | None = None  # the reply to this word is its last one
     hear_out: Callable[[bytes], None] = lambda data: None
     taken: int = 0
 
@@ -144,6 +145,9 @@ class Faulty:
                 word = line.split()[0].decode().upper() if line.split() else ""
                 default = {"EHLO": "250 here", "DATA": "354 go on", "QUIT": "221 bye"}.get(word, "250 OK")
                 if not self._say(connection, self.replies.get(word, default)):
+                    return
+                if word == self.hangs_up_after:
+                    self._hang_up(connection)
                     return
                 if (
                     word == "DATA"

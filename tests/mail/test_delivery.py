@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import sqlite3
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -14,20 +16,26 @@ from typing import Any
 
 import pytest
 import time_machine
+from msgspec.structs import replace
 
-from rollbook import clock
+from rollbook import clock, settings
 from rollbook.activity import events, outbox, queue, sending
 from rollbook.activity.outbox import Item
 from rollbook.activity.queue import Task
+from rollbook.database.sqlite import BUSY_SECONDS
 from rollbook.database.tables import sign_in_links
 from rollbook.errors import Conflict
+from rollbook.installation import open_installation
+from rollbook.jobs import post
 from rollbook.jobs.post import Post
-from rollbook.jobs.tasks import TASKS
 from rollbook.mail.delivery import Server, ServerDown, Session, read_address
+from rollbook.people import companies
 from rollbook.people.record import User, with_fields
 from tests.cast import LEO, MONA
+from tests.conftest import OPERATOR, House
 from tests.mail.conftest import PostedSchool
 from tests.mail.sink import HOST, Faulty, Sink, free_port
+from tests.servers import environment
 
 MESSAGE = b"Subject: Does this arrive?\r\n\r\n.\r\n..yes\r\n"
 
@@ -70,6 +78,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "sign-in wanted": ({"replies": {"RCPT": "530 5.7.0 sign in"}}, "queued", "530 5.7.0"),
     "recipient put off": ({"replies": {"RCPT": "450 4.2.1 later"}}, "queued", "450 4.2.1"),
     "recipient refused": ({"replies": {"RCPT": "550 5.1.1 leo@acme.example?"}}, "failed", "550 5.1.1"),
+    "recipient refused, and gone": (
+        {"replies": {"RCPT": "550 5.1.1 no"}, "hangs_up_after": "RCPT"},
+        "failed",
+        "550 5.1.1",
+    ),
     "gone at RCPT": ({"replies": {"RCPT": None}}, "queued", ""),
     "gone at DATA": ({"replies": {"DATA": None}}, "queued", ""),
     "DATA put off": ({"replies": {"DATA": "451 4.3.0 later"}}, "queued", "451 4.3.0"),
@@ -121,6 +134,48 @@ def test_a_server_that_is_down_costs_nothing_and_what_waited_is_sent_afterwards(
         "New assignment: Lifting",
         "New assignment: Hygiene",
     ]
+
+
+def test_a_server_that_greets_and_takes_nothing_is_asked_less_and_less_often(
+    school: PostedSchool, faulty: Callable[..., Faulty]
+) -> None:
+    """Its greeting proves nothing. In each of twenty minutes somebody new is to be told something."""
+    server = faulty(replies={"MAIL": "530 5.7.0 sign in"})
+    refusing, lesson, begin = school.by(server.port), school.lesson("Fire safety"), clock.now()
+    for minute in range(20):
+        name = f"leo{minute}@acme.example"
+        someone = school.hire(replace(LEO, user_name=name, email=name, external_id=None))
+        with time_machine.travel(begin + timedelta(seconds=75 * minute), tick=False):
+            school.assign(someone, lesson)
+            refusing.deliver(runs=5)
+    assert server.connections <= 6, server.connections  # after 1, 2, 4, 8 minutes
+
+
+def test_a_lease_that_cannot_be_renewed_does_not_cost_the_mail(
+    tmp_path: Path, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away while the mail server thinks: what was being said is heard out, and written down after."""
+    monkeypatch.setattr(post, "EXTEND_SECONDS", 0.2)
+    own = open_installation(settings.read(environment(tmp_path)))
+    house = House(own)
+    acme = house.write(lambda tx: companies.create(tx, "acme", "Acme", actor=OPERATOR, now=clock.now()))
+    school = PostedSchool(house, acme.id, Post(own, Server(HOST, sink.port)))
+    school.assign(school.hire(LEO), school.lesson("Fire safety"))
+    file = own.settings.sqlite_path
+    assert file is not None
+
+    def hold(stage: str, _: str) -> None:
+        if stage == "RCPT":
+            with closing(sqlite3.connect(file, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                time.sleep(BUSY_SECONDS + 1)
+                other.execute("ROLLBACK")
+
+    sink.before = hold
+    school.deliver(runs=1)
+    assert school.states() == [("first", "sent")]
+    assert len(sink.received) == 1
+    own.close()
 
 
 def test_tls_is_never_left_out_where_it_was_asked_for(
@@ -332,18 +387,6 @@ def test_the_server_is_read_from_one_address() -> None:
     )
     assert read_address("smtps://u:p@mail.example:4465") == Server("mail.example", 4465, "whole", "u", "p")
     assert read_address("smtp://mail.example:26?starttls=0") == Server("mail.example", 26, "none")
-
-
-def test_without_a_mail_server_mail_waits(school: PostedSchool, leo: User, sink: Sink) -> None:
-    one_mail(school, leo)
-    task = task_of(school)
-    asyncio.run(TASKS["deliver_mail"](school.house.installation.database, task))
-    school.house.write(lambda tx: queue.finish(tx, task, now=clock.now()))
-    assert school.states() == [("assigned", "queued")]
-    assert [row for row in school.tasks("deliver_mail") if row["state"] == "due"] == []
-    asyncio.run(school.post.ask_for_waiting())
-    school.deliver()
-    assert len(sink.to("leo@acme.example")) == 1
 
 
 def test_a_late_item_does_not_disturb_what_is_being_sent(school: PostedSchool, leo: User, sink: Sink) -> None:

@@ -6,11 +6,13 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from random import Random
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import time_machine
 
 from rollbook import clock
 from rollbook.activity import outbox
@@ -86,6 +88,22 @@ def test_whoever_comes_back_gets_the_next_mail_and_no_old_one(school: PostedScho
 
 
 @pytest.mark.long
+def test_a_mail_that_was_put_off_while_they_were_archived_does_not_follow_them_back(
+    school: PostedSchool, sink: Sink, leo: User
+) -> None:
+    school.assign(leo, school.lesson("Fire safety"))
+    sink.answers["leo@acme.example"] = "450 4.2.1 later"
+    sink.before = lambda stage, _: archive(school, leo) and None if stage == "RCPT" else None
+    school.deliver(runs=1)
+    assert school.states(leo) == [("first", "queued")]
+    sink.answers, sink.before = {}, lambda stage, recipient: None
+    restore(school, leo)
+    with time_machine.travel(clock.now() + timedelta(minutes=5), tick=True):
+        school.deliver()
+    assert sink.received == []
+    assert school.states(leo) == [("first", "cancelled")]
+
+
 def test_coming_and_going_floods_nobody(
     school: PostedSchool, sink: Sink, leo: User, record_property: Callable[[str, object], None]
 ) -> None:
