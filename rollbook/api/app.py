@@ -119,9 +119,11 @@ class ApiDoor:
             self.key_use.used(call.holder, key, call.now)
 
     async def _broken(self, scope: Scope, receive: Receive, answered: _Answered, call: Call, error: Exception) -> None:
+        if answered.status is not None:
+            operation.broke_off(call, error)
+            return
         response = await operation.refusal(call, error, scope["method"])
-        if answered.status is None:
-            await response(scope, receive, answered.send)
+        await response(scope, receive, answered.send)
 
     async def _not_here(self, request: Request, error: Exception) -> Response:
         """No operation has this address, or none of this method."""

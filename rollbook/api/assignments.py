@@ -143,16 +143,17 @@ async def list_(call: TheCall, asked: Annotated[Filters, Query()]) -> Assignment
     operation_id="create_assignment",
     summary="Assign to a person or a group",
     status_code=201,
+    response_model=Assignment,
     responses={202: {"model": GroupAssignment, "description": "A group's: it goes on in steps, `done` of `total`."}},
 )
-async def create(call: TheCall, body: NewAssignment, response: Response) -> Assignment:
+async def create(call: TheCall, body: NewAssignment, response: Response) -> Assignment | Response:
     """To a person at once: what they have completed they do again, what is incomplete already at most gets another day.
     To a group in steps: the answer is 202, and /group-assignments/{id} says how far it is.
     """
     if body.group_id is not None:
         act = await call.write("assign", lambda tx, who: _to_group(tx, who, body, call))
         location = {"Location": f"{PREFIX}/group-assignments/{act.id}"}
-        return Response(act.model_dump_json(), 202, location, "application/json")  # type: ignore[return-value]
+        return Response(act.model_dump_json(), 202, location, "application/json")
 
     def work(tx: Tx, who: Who) -> Assignment:
         user = _of_body(users.find(tx, who.company_id, body.user_id or ""), "user")

@@ -73,9 +73,14 @@ async def refusal(call: Call, error: Exception, method: str) -> Response:
     return problem.answer(call.id)
 
 
+def broke_off(call: Call, error: Exception) -> None:
+    """An answer that had begun ends without its last chunk, which the client sees; why is for the operator."""
+    log.warning("an answer broke off", **kind_and_place(error), request_id=call.id)
+
+
 def _broken(call: Call, error: Exception) -> Response:
     log.error("a request broke", **kind_and_place(error), request_id=call.id)
-    detail = f"Rollbook failed on this request and changed nothing. Tell its operator the request id {call.id}."
+    detail = f"Rollbook failed on this request; look before you send it again. The operator finds it as {call.id}."
     return Problem(500, detail).answer(call.id)
 
 

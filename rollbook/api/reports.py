@@ -6,6 +6,8 @@ Nobody who is archived is in one, but for the audit report, and that it was read
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -108,12 +110,12 @@ async def list_(call: TheCall) -> Offers:
 )
 async def get(call: TheCall, name: str, asked: Annotated[Filters, Query()]) -> Any:
     """Each page is as of its own moment: whoever is archived meanwhile is in no page after that."""
+    if asked.format == "csv" and asked.cursor is not None:
+        raise InvalidValue("CSV is all of a report; leave the cursor out.", field="cursor")
     read = await _audit(call, asked) if name == AUDIT else await _report(call, name, asked)
     if asked.format == "json":
         page = await read(asked.cursor, asked.limit)
         return Report(columns=[Column(**column) for column in page.columns], rows=page.rows, next=page.next)
-    if asked.cursor is not None:
-        raise InvalidValue("CSV is all of a report; leave the cursor out.", field="cursor")
     first = await read(None, CSV_ROWS)  # what is wrong is said before the answer begins
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return StreamingResponse(_lines(first, read), media_type=_CSV, headers=headers)
@@ -127,12 +129,15 @@ async def _report(call: Call, name: str, asked: Filters) -> Read:
     if asked.as_of is not None:
         raise InvalidValue("Only the audit report is as of a day; the others say what is now.", field="as_of")
     given = asked.model_dump(exclude={*_OWN, "group_id", "content_id", "custom", "archived_content"})
-    given |= {"group": asked.group_id, "content": asked.content_id, "custom": _custom(asked)}
+    given |= {"group": asked.group_id, "content": asked.content_id, "custom": filters.pairs(asked.custom)}
     given["archived_content"] = asked.archived_content == "true"
 
     async def read(after: str | None, limit: int) -> Page:
         def work(tx: Tx, who: Who) -> Page:
-            chosen = filters.read(tx, who.company_id, **given)
+            try:
+                chosen = filters.read(tx, who.company_id, **given)
+            except InvalidValue as wrong:
+                raise InvalidValue(wrong.message, field=_parameter(wrong.field)) from None
             return reports.run(tx, who, name, chosen, after=after, limit=limit, today=call.now.date())
 
         return await call.read(report.permission, work)
@@ -146,12 +151,16 @@ async def _audit(call: Call, asked: Filters) -> Read:
     day = filters.day(asked.as_of, "as_of")
     if day is None:
         raise InvalidValue("Say which day the audit report is about: as_of=YYYY-MM-DD.", field="as_of")
-    reading = await call.write("see_audit", lambda tx, who: audit.begin(tx, who, day, now=call.now))
+    reading = await call.write("see_audit", partial(_begin, day=day, asked=asked, call=call))
 
     async def read(after: str | None, limit: int) -> Page:
         return await call.read("see_audit", lambda tx, _: audit.page(tx, reading, after=after, limit=limit))
 
     return read
+
+
+def _begin(tx: Tx, who: Who, *, day: date, asked: Filters, call: Call) -> audit.Reading:
+    return audit.begin(tx, who, day, after=asked.cursor, now=call.now)
 
 
 async def _lines(first: Page, read: Read) -> AsyncIterator[str]:
@@ -162,11 +171,6 @@ async def _lines(first: Page, read: Read) -> AsyncIterator[str]:
         page = await read(after, CSV_ROWS)
         yield "".join(spreadsheet.write(page.rows))
         after = page.next
-
-
-def _custom(asked: Filters) -> dict[str, str]:
-    pairs = (text.partition("=") for text in asked.custom)
-    return {name: value for name, _, value in pairs}
 
 
 def _parameter(name: str) -> str:

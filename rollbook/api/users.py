@@ -284,6 +284,8 @@ def custom_filters(tx: Tx, company_id: str, given: Sequence[str]) -> dict[fields
         field = own.get(fold(name))
         if field is None:
             raise InvalidValue(f"The company has no field {name[:100]!r}; GET /fields lists them.", field="custom")
+        if field in found:
+            raise InvalidValue(f"{field.name} was given twice; one value of a field can be asked for.", field="custom")
         found[field] = fields.checked(field, value) or ""
     return found
 

@@ -84,7 +84,7 @@ def report(
         "business_unit": business_unit,
         "department": department,
         "manager": manager,
-        "custom": _custom(custom),
+        "custom": filters.pairs(custom or ()),
         "content": lesson,
         "status": status,
         "since": since,
@@ -136,16 +136,6 @@ def _audit(
         return audit.begin(tx, who, day, now=clock.now())
 
     return audit.pages(engine, engine.write(begin), limit=limit)
-
-
-def _custom(texts: Sequence[str] | None) -> dict[str, str]:
-    pairs = {}
-    for text in texts or ():
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InvalidValue(f"{text!r} names no value; write NAME=VALUE.", field="custom")
-        pairs[name] = value
-    return pairs
 
 
 def _print(name: str, first: Page, pages: Iterable[Page], *, csv: bool, json: bool, cut: bool) -> None:

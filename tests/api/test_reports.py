@@ -107,7 +107,10 @@ def test_a_report_is_narrowed(api: Api, trained: dict[str, str]) -> None:
         ("/reports/learners?location=a&location=b", 400, "location"),
         ("/reports/content?status=overdue&since=2026-02-01&until=2026-01-01", 400, "since"),
         ("/reports/provisioning?location=Lyon", 400, "location"),
-        (f"/reports/learners?group_id={UNKNOWN}", 404, None),
+        (f"/reports/learners?group_id={UNKNOWN}", 400, "group_id"),
+        (f"/reports/learners?content_id={UNKNOWN}", 400, "content_id"),
+        ("/reports/learners?custom=Region=North", 400, "custom"),
+        ("/reports/learners?custom=Region=North&custom=region=South", 400, "custom"),
         ("/reports/audit", 400, "as_of"),
         ("/reports/audit?as_of=2999-01-01", 400, "as_of"),
         ("/reports/audit?as_of=2026-11-24&location=Lyon", 400, "as_of"),
@@ -131,6 +134,13 @@ def test_the_audit_report_shows_leavers_and_each_page_of_it_is_on_record(api: Ap
     ] * 3
     answer = api.ask("GET", "/reports/audit", params={"as_of": today, "format": "csv"})
     assert len(list(csv.reader(io.StringIO(answer.text, newline="")))) == len(whole["rows"]) + 1
+
+
+@pytest.mark.parametrize("more", [{"cursor": "nonsense"}, {"format": "csv", "cursor": "x"}, {"limit": 0}])
+def test_a_refused_audit_report_is_not_on_record(more: dict[str, Any], api: Api) -> None:
+    assert api.ask("GET", "/reports/audit", params={"as_of": "2026-11-01", **more}).status_code == 400
+    read = api.house.read(lambda tx: events.of_subject(tx, api.id, api.id))
+    assert [event for event in read if event.kind == "AuditReportRead"] == []
 
 
 def test_a_download_ends_where_its_key_is_revoked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,9 +141,9 @@ def test_filters_hold_together(school: School) -> None:
         ({"by": "month"}, InvalidValue, "by"),
         ({"custom": {"Hire date": "soon"}}, InvalidValue, "custom.Hire date"),
         ({"custom": {"Hire date": " "}}, InvalidValue, "custom"),
-        ({"custom": {"Region": "North"}}, NotFound, None),
-        ({"group": "Bakers"}, NotFound, None),
-        ({"content": "Bread"}, NotFound, None),
+        ({"custom": {"Region": "North"}}, InvalidValue, "custom"),
+        ({"group": "Bakers"}, InvalidValue, "group"),
+        ({"content": "Bread"}, InvalidValue, "content"),
         ({"content": "Food safety"}, Conflict, "title"),
         ({"by": "week"}, InvalidValue, "by"),
     ],
@@ -232,7 +232,7 @@ def test_another_company_is_in_no_report_whatever_is_asked(school: School) -> No
     everybody = school.ask(reports.run, who, "learners", today=TODAY)
     assert [row[0] for row in everybody.rows] == [otto.id]
     for named in ({"group": bakers.id}, {"content": safety.id}):
-        with pytest.raises(NotFound):
+        with pytest.raises(InvalidValue, match="There is no "):
             school.ask(filters.read, umbra.id, **named)
 
 

@@ -80,9 +80,13 @@ class _Round:
     score: int | None
 
 
-def begin(tx: Tx, who: Who, as_of: date, *, now: datetime) -> Reading:
-    """Records that the report is read, by whom and of which day. Raises Forbidden; InvalidValue for a day to come."""
+def begin(tx: Tx, who: Who, as_of: date, *, after: str | None = None, now: datetime) -> Reading:
+    """Records that the report is read, by whom and of which day. Raises Forbidden; InvalidValue for a day to come, and
+    for a cursor `after` that no page could follow.
+    """
     authorization.authorize(tx, who, "see_audit")
+    if after is not None:
+        key_of(after, 1)
     if as_of > now.date():
         raise InvalidValue(f"{as_of} is still to come; name a day that has begun.", field="as_of")
     changes = {"as_of": [None, as_of.isoformat()]}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from rollbook.database import Tx
-from rollbook.errors import InvalidValue
+from rollbook.errors import InvalidValue, NotFound
 from rollbook.learning import content as contents
 from rollbook.people import field_values, fields, groups
 from rollbook.people.folding import fold
+
+T = TypeVar("T")
 
 Status = Literal["incomplete", "overdue", "completed"]
 Step = Literal["day", "week"]
@@ -88,12 +90,13 @@ def read(
 ) -> Filters:
     """The filters as a person typed them: groups, lessons, paths and fields by id or name.
 
-    Raises NotFound, InvalidValue, and Conflict where two things have the name.
+    Raises InvalidValue, also for what is not there, and Conflict where two things have the name.
     """
     first, last = day(since, "since"), day(until, "until")
     if first and last and first > last:
         raise InvalidValue(f"{first} comes after {last}; turn the two around.", field="since")
-    chosen = groups.named(tx, company_id, group) if group is not None else None
+    chosen = _meant("group", groups.named, tx, company_id, group) if group is not None else None
+    piece = _meant("content", contents.named, tx, company_id, content) if content is not None else None
     return Filters(
         group_id=chosen.id if chosen is not None else None,
         everyone=chosen is not None and chosen.kind == "everyone",
@@ -102,13 +105,26 @@ def read(
         department=department,
         manager=manager,
         custom=tuple(_custom(tx, company_id, name, value) for name, value in (custom or {}).items()),
-        content_id=contents.named(tx, company_id, content).id if content is not None else None,
+        content_id=piece.id if piece is not None else None,
         status=_one_of(status, STATUSES, "status") if status is not None else None,
         since=first,
         until=last,
         by=_one_of(by, STEPS, "by"),
         archived_content=archived_content,
     )
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Values by the names of fields, of `NAME=VALUE` each. Raises InvalidValue, also for a name given twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidValue(f"{text!r} names no value; write NAME=VALUE.", field="custom")
+        if fold(name) in map(fold, found):
+            raise InvalidValue(f"{name} was given twice; one value of a field can be asked for.", field="custom")
+        found[name] = value
+    return found
 
 
 def day(text: str | None, field: str) -> date | None:
@@ -124,11 +140,19 @@ def day(text: str | None, field: str) -> date | None:
 
 
 def _custom(tx: Tx, company_id: str, name: str, value: str) -> tuple[str, str]:
-    field = fields.named(tx, company_id, name)
+    field = _meant("custom", fields.named, tx, company_id, name)
     wanted = fields.checked(field, value)
     if wanted is None:
         raise InvalidValue(f"Say which {field.name} is meant: {field.name}=VALUE.", field="custom")
     return field.id, fold(wanted)[: field_values.KEY_LENGTH]
+
+
+def _meant(filter_: str, named: Callable[[Tx, str, str], T], tx: Tx, company_id: str, text: str) -> T:
+    """What a filter names; a report that there is does not become one that there is not by it."""
+    try:
+        return named(tx, company_id, text)
+    except NotFound as unknown:
+        raise InvalidValue(unknown.message, field=filter_) from None
 
 
 def _one_of(text: str, allowed: tuple[Any, ...], field: str) -> Any:
