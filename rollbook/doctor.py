@@ -144,8 +144,12 @@ def _work(database: Database) -> Iterator[Finding]:
                 f"alarm of {company.subdomain}",
                 "problem" if last else "note",
                 f"{alarm.kind.replace('_', ' ')}, since {alarm.raised_at[:16]}.",
-                f"rollbook user restore {company.subdomain} {alarm.detail['user_id']}" if last else "See Provisioning.",
+                _admin_again(company.subdomain, alarm.detail["user_id"]) if last else "See Provisioning.",
             )
+
+
+def _admin_again(subdomain: str, user_id: str) -> str:
+    return f"rollbook user restore {subdomain} {user_id}, and rollbook user role {subdomain} {user_id} admin"
 
 
 def _mail(chosen: Settings) -> Iterator[Finding]:

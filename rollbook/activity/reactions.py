@@ -24,6 +24,6 @@ REACTIONS: dict[str, tuple[Reaction, ...]] = {
     "AssignmentCompleted": (Reaction("after_completion", only_if="followed"),),
     "LessonCompleted": (Reaction("after_completion", only_if="followed"),),
     "UserCreated": (Reaction("greet_member", only_if="followed"),),
-    "UserRestored": (Reaction("greet_member", only_if="followed"),),  # the first time, of somebody made archived
+    "UserRestored": (Reaction("greet_returner", only_if="followed"),),
     "GroupJoined": (Reaction("greet_member", only_if="followed"),),
 }

@@ -203,7 +203,13 @@ def _privileged_restored(_: Alarm, user: User | None) -> tuple[str, str]:
 
 
 def _last_admin(_: Alarm, user: User | None) -> tuple[str, str]:
-    return f"Okta archived {_name(user)}, the last administrator", (
+    gone = user is None or not user.active
+    title = (
+        f"{_name(user)}, the last administrator, was archived"
+        if gone
+        else f"{_name(user)}, the last administrator, was given another role"
+    )
+    return title, (
         "For a while nobody could sign in to settle anything. Give two people the role, so that one leaver does not "
         "lock everybody out."
     )

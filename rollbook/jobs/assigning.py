@@ -44,6 +44,23 @@ async def greet_member(database: Database, task: Task) -> None:
     await database.write(work)
 
 
+async def greet_returner(database: Database, task: Task) -> None:
+    """Gives somebody who was restored what they missed as a newcomer of their groups."""
+
+    def work(tx: Tx) -> None:
+        newcomers.greet_returner(
+            tx,
+            task.company_id,
+            task.payload["subject_id"],
+            is_new=task.payload["is_new"],
+            act_id=task.id,
+            actor=Actor("task", task.name),
+            now=clock.now(),
+        )
+
+    await database.write(work)
+
+
 async def after_completion(database: Database, task: Task) -> None:
     """Assigns what follows something that a person has completed."""
 

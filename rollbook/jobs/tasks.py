@@ -109,6 +109,7 @@ TASKS: dict[str, Work] = {
     "assign_group": assigning.assign_group,
     "withdraw_group": assigning.withdraw_group,
     "greet_member": assigning.greet_member,
+    "greet_returner": assigning.greet_returner,
     "after_completion": assigning.after_completion,
     "inherit_assignments": assigning.inherit_assignments,
     "remind": remind,

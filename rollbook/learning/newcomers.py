@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.learning import assignments, due, group_assignments, triggers
 from rollbook.learning import content as contents
 from rollbook.learning.assignments import Assignment, Wanted
 from rollbook.learning.group_assignments import GroupAssignment
-from rollbook.people import groups, memberships, users
+from rollbook.people import groups, memberships, rulebook, users
+from rollbook.people.groups import Group
 
 
 def greet(
@@ -36,14 +38,48 @@ def greet(
         return []
     if not memberships.holds(tx, group, user):
         return []
-    wanted: dict[str, Wanted] = {}
-    for act in group_assignments.of_group(tx, group):
-        content = contents.get(tx, company_id, act.content_id)
-        if act.newcomers and content.state == "published":
-            wanted[content.id] = Wanted(content, _due_on(act, since), act.notify, group_assignment_id=act.id)
-    for one in triggers.wanted_of(tx, triggers.of_group(tx, group), since=since):
-        wanted.setdefault(one.content.id, one)
+    wanted = _wanted(tx, group, since=since)
     return assignments.assign_all(tx, user, list(wanted.values()), act_id=act_id, standing="keep", actor=actor, now=now)
+
+
+def greet_returner(
+    tx: Tx, company_id: str, user_id: str, *, is_new: bool, act_id: str, actor: Actor, now: datetime
+) -> list[Assignment]:
+    """Assigns to somebody who was restored what they missed as a newcomer of their groups: they joined while they were
+    archived, or were archived before their turn came. Days count from now.
+
+    Not what was assigned after they had joined: that was not for those who were away. `is_new` says that they come into
+    the company only now. Safe to run twice.
+    """
+    user = users.get(tx, company_id, user_id, lock=True)
+    if user.deleted_at or not user.active:
+        return []
+    joined = memberships.followed_of(tx, user)
+    everyone = groups.get(tx, company_id, rulebook.everyone_id(tx, company_id))
+    if everyone.followed:
+        joined[everyone.id] = clock.text(now) if is_new else user.created_at
+    wanted: dict[str, Wanted] = {}
+    for group_id, joined_at in joined.items():
+        group = groups.get(tx, company_id, group_id)
+        wanted = _wanted(tx, group, since=now, made_before=joined_at) | wanted
+    return assignments.assign_all(tx, user, list(wanted.values()), act_id=act_id, standing="keep", actor=actor, now=now)
+
+
+def _wanted(tx: Tx, group: Group, *, since: datetime, made_before: str | None = None) -> dict[str, Wanted]:
+    """What a newcomer of the group receives, by its content; where asked for, only what was there before an instant."""
+    acts = [act for act in group_assignments.of_group(tx, group) if act.newcomers]
+    fired = triggers.of_group(tx, group)
+    if made_before is not None:
+        acts = [act for act in acts if act.created_at <= made_before]
+        fired = [trigger for trigger in fired if trigger.created_at <= made_before]
+    wanted: dict[str, Wanted] = {}
+    for act in acts:
+        content = contents.get(tx, act.company_id, act.content_id)
+        if content.state == "published":
+            wanted[content.id] = Wanted(content, _due_on(act, since), act.notify, group_assignment_id=act.id)
+    for one in triggers.wanted_of(tx, fired, since=since):
+        wanted.setdefault(one.content.id, one)
+    return wanted
 
 
 def _due_on(act: GroupAssignment, since: datetime) -> str | None:

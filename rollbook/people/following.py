@@ -99,6 +99,16 @@ def about_everyone(tx: Tx, company_id: str) -> dict[str, Any] | None:
     return {"group_id": book.everyone_id, "followed": True} if book is not None and book.everyone_followed else None
 
 
+def about_return(tx: Tx, user: User) -> dict[str, Any] | None:
+    """What the event of somebody's restore says, where something is assigned to whoever joins a group. Whoever was made
+    archived comes into the company only now.
+    """
+    book = rulebook.of(tx, user.company_id)
+    if book is None or not book.any_followed:
+        return None
+    return {"followed": True, "is_new": user.archived_at == user.created_at}
+
+
 def moved(tx: Tx, company_id: str, user_id: str, keys: Collection[str], *, actor: Actor, now: datetime) -> None:
     """What somebody has in fields of the company's own, or whether they are in groups, has changed by now, all of it;
     `keys` are the names of these in `tree.reads`.

@@ -21,6 +21,8 @@ AN_HOUR = 3  # mails that one person can be sent by whoever types their address
 
 def by_address(tx: Tx, subdomain: str, email: str, *, request_id: str | None = None, now: datetime) -> None:
     """Queues the mail where an active person of the company signs in with this address."""
+    if not (subdomain + email).isprintable():  # no name of anybody; PostgreSQL refuses a NUL with an error of its own
+        return
     company = companies.find(tx, subdomain)
     if company is not None and "@" in email:
         _send(tx, who_signs_in_with(tx, company.id, email, lock=True), request_id=request_id, now=now)

@@ -132,6 +132,17 @@ def _names(table: Table) -> Select[Any]:
     )
 
 
+_FOLLOWED = (
+    select(group_members.c.group_id, group_members.c.joined_at)
+    .join_from(group_members, groups, COUNTING)
+    .where(
+        group_members.c.company_id == bindparam("company"),
+        group_members.c.user_id == bindparam("user"),
+        groups.c.archived_at.is_(None),
+        groups.c.followed == 1,
+    )
+    .order_by(group_members.c.group_id)
+)
 _GROUPS_OF, _MANAGED_BY = _names(group_members), _names(group_managers)
 # Whether somebody manages a group that somebody else is in.
 _REACHES = (
@@ -243,6 +254,13 @@ def holds(tx: Tx, group: Group, user: User) -> bool:
 def groups_of(tx: Tx, user: User) -> dict[str, str]:
     """The groups that a person is in, name by id; everyone is not among them."""
     return dict(tx.all(_GROUPS_OF, {"company": user.company_id, "user": user.id}))
+
+
+def followed_of(tx: Tx, user: User) -> dict[str, str]:
+    """Those of a person's groups in which something is assigned to whoever joins, with when they joined each, without
+    *Everyone*.
+    """
+    return dict(tx.all(_FOLLOWED, {"company": user.company_id, "user": user.id}))
 
 
 def managed_by(tx: Tx, company_id: str, user_id: str) -> dict[str, str]:

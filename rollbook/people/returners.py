@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam
 
+from rollbook import clock
 from rollbook.activity import events
 from rollbook.activity.events import Actor, Event
 from rollbook.database import Tx
@@ -74,6 +75,9 @@ def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
         old = deletion.delete(tx, old, actor=actor, now=now)
     kinds = [("UserJoined", {"joined_into": [None, new.id]})]
     users.change(tx, old, {"joined_into": new.id}, kinds, actor=actor, now=now)
+    if old.archived_at is not None and not users.back_since(tx, new.company_id, new.id):
+        # The time between the two records is their time away: what fell due in it is no news.
+        users.change(tx, new, {"away_from": old.archived_at, "away_until": clock.text(now)}, [], actor=actor, now=now)
     changes, about = {"joined_from": [None, old.id]}, {"joined_from": old.id}
     events.record(tx, new.company_id, "UserJoined", new.id, changes, about=about, actor=actor, now=now)
     moved = memberships.inherit(tx, old, new, actor=actor, now=now)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from rollbook import clock
 from rollbook.database import Row, Tx
@@ -47,6 +47,7 @@ class Rulebook:
 
     everyone_id: str
     everyone_followed: bool
+    any_followed: bool  # whatever its kind
     entries: tuple[Entry, ...]
     readers: dict[str, tuple[Entry, ...]]
 
@@ -83,7 +84,7 @@ _RULES = (
     .where(
         groups.c.company_id == bindparam("company"),
         groups.c.archived_at.is_(None),
-        groups.c.kind != "custom",
+        or_(groups.c.kind != "custom", groups.c.followed == 1),
     )
     .order_by(groups.c.id, group_rules.c.version)
 )
@@ -153,6 +154,7 @@ def _read(rows: list[Row]) -> Rulebook:
     return Rulebook(
         everyone[0] if everyone else "",
         bool(everyone and everyone[3]),
+        any(row[3] for row in rows),
         tuple(entries),
         {key: tuple(of_key) for key, of_key in readers.items()},
     )

@@ -255,9 +255,7 @@ def change(
         names = keys.get("user_name_key"), values.get("external_id"), keys.get("email_claim")
         claims.refuse_taken(tx, user.company_id, user, *names)
     tx.run(_UPDATE, {"company": user.company_id, "user": user.id, **written, **keys})
-    # Whoever was made archived comes in when they are restored for the first time.
-    newcomer = after.active and user.archived_at == user.created_at
-    about = following.about_everyone(tx, user.company_id) if newcomer else None
+    about = following.about_return(tx, user) if after.active and not user.active else None
     for kind, changes in kinds:
         of_kind = about if kind == "UserRestored" else None
         events.record(tx, user.company_id, kind, user.id, changes, about=of_kind, actor=actor, now=now)
@@ -268,11 +266,11 @@ def change(
     if user.active and not after.active:
         sign_in.end_all(tx, user.company_id, user.id, now=now)
         outbox.cancel_all(tx, user.company_id, user.id, reason="The person was archived.", now=now)
-        _watch_last_admin(tx, after, now)
     if after.email != user.email or after.user_name != user.user_name:
         addresses.settle_change(tx, user, after, actor=actor, now=now)
     if after.active and not user.active:
         _watch_restored(tx, after, actor=actor, now=now)
+    _watch_admins(tx, user, after, actor=actor, now=now)
     return after
 
 
@@ -291,18 +289,21 @@ def _restored(user: User, now: datetime) -> dict[str, Any]:
     return {"archived_at": None, "archived_by": None, **away}
 
 
-def _watch_last_admin(tx: Tx, user: User, now: datetime) -> None:
-    """The archive is honoured; that nobody is left who could undo it in Learning must not stay unseen."""
-    if user.role != "admin":
+def _watch_admins(tx: Tx, before: User, after: User, *, actor: Actor, now: datetime) -> None:
+    """An archive, or another role, is honoured; that nobody is left who could undo it in Learning must not stay unseen.
+    An administrator who is back settles it; one who is made is to read of it.
+    """
+    was, is_ = (user.active and user.role == "admin" for user in (before, after))
+    if is_ and not before.active:
+        alarms.resolve(tx, after.company_id, "last_admin_archived", after.company_id, actor=actor, now=now)
+    if is_ or not was:
         return
-    row = tx.one(_ACTIVE_ADMINS, {"company": user.company_id})
+    row = tx.one(_ACTIVE_ADMINS, {"company": after.company_id})
     if row is not None and row[0] == 0:
-        alarms.sound(tx, user.company_id, "last_admin_archived", user.company_id, {"user_id": user.id}, now=now)
+        alarms.sound(tx, after.company_id, "last_admin_archived", after.company_id, {"user_id": after.id}, now=now)
 
 
 def _watch_restored(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
-    if user.role == "admin":
-        alarms.resolve(tx, user.company_id, "last_admin_archived", user.company_id, actor=actor, now=now)
     if user.privileged and actor.kind == "scim":
         detail = {"role": user.role, "by": str(actor)}
         alarms.sound(tx, user.company_id, "privileged_restored", user.id, detail, now=now)

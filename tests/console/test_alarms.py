@@ -90,7 +90,7 @@ def test_the_last_admin_archived_is_told_to_the_next_one(house: House, acme: Ten
     ada = person(house, acme.id, ADA, "admin")
     assert acme.scim.patch(f"/Users/{ada.id}", json=DEACTIVATE).status_code == 200
     mona = sit(acme, MONA, "admin")
-    assert "Okta archived Ada Lovage, the last administrator" in mona.open("/provisioning").text
+    assert "Ada Lovage, the last administrator, was archived" in mona.open("/provisioning").text
     path = f"/provisioning/alarms/{next(open_alarms(house, acme.id)).id}/understood"
     assert mona.press(path, on="/provisioning").status_code == 303
     assert list(open_alarms(house, acme.id)) == []

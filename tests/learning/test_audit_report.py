@@ -119,7 +119,7 @@ def test_what_was_withdrawn_stays_so_when_it_is_assigned_again_or_inherited(scho
     assert sorted(titles("2026-03-03")) == ["Bread", "Food safety"]
     assert titles("2026-03-10") == []
     assert titles("2026-04-01") == ["Food safety"]
-    leo = school.do(users.delete, leo, **at("2026-04-05"))
+    leo = school.do(deletion.delete, leo, **at("2026-04-05"))
     back = school.hire(**at("2026-06-01"))
     school.do(returners.join, leo, back, **at("2026-06-02"))
     school.do(inheritance.inherit, school.id, leo.id, back.id, **at("2026-06-02"))

@@ -65,13 +65,49 @@ def test_whoever_is_hired_receives_what_everyone_was_assigned(school: School, ar
     if archived_first:
         assert work(school) == []
         mona = school.do(users.restore, mona)
-    assert work(school) == ["greet_member"]
+    assert work(school) == ["greet_returner" if archived_first else "greet_member"]
     assert titles(school, mona) == ["Food safety"]
+    mails = len(school.mail(mona))
     mona = school.do(users.archive, mona)
     mona = school.do(users.restore, mona)
-    assert "greet_member" not in work(school)
+    work(school)
+    assert titles(school, mona) == ["Food safety"]
+    assert len(school.mail(mona)) == mails
     school.do(group_assignments.withdraw, school.ask(group_assignments.get, school.id, act.id))
     work(school)
     leo = school.hire(LEO)
     assert work(school) == []
     assert titles(school, leo) == []
+
+
+def test_whoever_was_archived_before_their_turn_receives_it_when_they_are_back(school: School) -> None:
+    bakers = school.group()
+    school.do(triggers.on_join, bakers, school.lesson(), due_days=3)
+    school.do(group_assignments.create, bakers, school.lesson("Knives"))
+    work(school)
+    bakers = school.ask(groups.get, school.id, bakers.id)
+    leo, mona = school.hire(LEO), school.hire(MONA)
+    school.do(memberships.join, bakers, leo)
+    leo = school.do(users.archive, leo)  # before the worker came to it
+    mona = school.do(users.archive, mona)
+    school.do(memberships.join, bakers, mona)  # while away
+    work(school)
+    assert titles(school, leo) == titles(school, mona) == []
+    for user in (leo, mona):
+        school.do(users.restore, user)
+    work(school)
+    assert sorted(titles(school, leo)) == sorted(titles(school, mona)) == ["Food safety", "Knives"]
+    assert [mail["state"] for mail in school.mail(leo)] == ["queued"]
+
+
+def test_what_a_group_was_assigned_while_they_were_away_is_not_theirs(school: School) -> None:
+    leo = school.hire(LEO)
+    bakers = school.group(leo)
+    leo = school.do(users.archive, leo)
+    school.do(group_assignments.create, bakers, school.lesson())
+    school.do(triggers.on_join, school.ask(groups.get, school.id, bakers.id), school.lesson("Knives"))
+    work(school)
+    school.do(users.restore, leo)
+    assert work(school)
+    assert titles(school, leo) == []
+    assert school.mail(leo) == []

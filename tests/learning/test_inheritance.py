@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 import pytest
 
-from rollbook.learning import assignments, completion, inheritance
-from rollbook.people import deletion, returners
+from rollbook import clock
+from rollbook.learning import assignments, completion, inheritance, reminders
+from rollbook.people import deletion, returners, users
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from tests.cast import LEO, MONA
@@ -71,6 +75,23 @@ def test_what_both_have_counts_as_far_as_either_has_done_it(school: School) -> N
     assert [kind for kind, _ in told].count("AssignmentInherited") == 1
     assert told[-1][1]["user_id"] == [old.id, new.id]
     assert len(school.of(old)) == 4
+
+
+def test_what_fell_due_between_the_two_records_is_returned_and_no_news(school: School) -> None:
+    def at(day: str) -> dict[str, Any]:
+        return {"now": clock.moment(f"{day}T12:00:00.000000Z")}
+
+    leo = school.hire(**at("2026-01-01"))
+    school.assign(leo, school.lesson(), due_on="2026-03-04", **at("2026-01-02"))
+    old = school.do(deletion.delete, leo, **at("2026-02-01"))
+    new = school.hire(AGAIN, **at("2026-03-10"))
+    school.do(returners.join, old, new, **at("2026-03-10"))
+    school.run_due("inherit_assignments")
+    wanted = reminders.occasions(date(2026, 3, 11), reminder_days=[1], overdue_days=[7])
+    assert school.ask(reminders.due, school.id, wanted) == []
+    assert [one.due_on for one in school.ask(assignments.returned, school.ask(users.get, school.id, new.id))] == [
+        "2026-03-04"
+    ]
 
 
 def test_two_halves_of_a_path_are_a_whole_one(school: School) -> None:

@@ -103,6 +103,8 @@ def test_nobody_learns_who_is_there(
         (subdomain, ""),
         ("%", "%"),
         (subdomain, "leo@acme.example\r\nBcc: x@y.example"),
+        (subdomain, "leo\0@acme.example"),
+        ("no\0where", "leo@acme.example"),
         ("é" * 5000, "x" * 5000 + "@acme.example"),
     ]
     answers = [ask(http, *one) for one in asked]

@@ -12,7 +12,7 @@ from rollbook import clock
 from rollbook.database import Tx
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, Unauthorized
-from rollbook.people import addresses, alarms, credentials, invitations, keys, returners, sign_in
+from rollbook.people import addresses, alarms, credentials, deletion, invitations, keys, returners, sign_in
 from rollbook.people import users as people
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -203,7 +203,7 @@ def test_a_deleted_administrator_s_name_is_taken_by_nobody_until_a_person_frees_
     assert acme.scim.patch(f"/Users/{leo}", json=rename).status_code == 409
 
     def free(tx: Tx) -> None:
-        people.free(tx, people.get(tx, acme.id, ada.id, lock=True), actor=OPERATOR, now=clock.now())
+        deletion.free(tx, people.get(tx, acme.id, ada.id, lock=True), actor=OPERATOR, now=clock.now())
 
     house.write(free)
     assert ("privileged_deleted", ada.id) not in open_alarms(house, acme)

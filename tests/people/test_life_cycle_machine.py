@@ -20,7 +20,7 @@ from rollbook import clock
 from rollbook.database import Tx
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, RollbookError, Unauthorized
-from rollbook.people import addresses, companies, identity_links, keys, returners, sign_in
+from rollbook.people import addresses, companies, deletion, identity_links, keys, returners, sign_in
 from rollbook.people import users as people
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User as Record
@@ -271,7 +271,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(side=SIDE, who=WHO, free=st.booleans())
     def confirm_or_free(self, side: int, who: int, free: bool) -> None:
         company, person = self._somebody(side, who)
-        verb: Any = people.free if free else addresses.confirm
+        verb: Any = deletion.free if free else addresses.confirm
         self._click(
             company,
             person,

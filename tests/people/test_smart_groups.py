@@ -284,7 +284,7 @@ def test_who_joins_a_followed_group_is_greeted_once(company: Company) -> None:
     assert company.told(leo) == ["+Lyon"]
 
 
-def test_everyone_greets_whoever_comes_and_nobody_who_comes_back(company: Company) -> None:
+def test_everyone_greets_whoever_comes_and_looks_after_whoever_comes_back(company: Company) -> None:
     everyone = company.ask(groups.named, company.id, "Everyone")
     company.hire(ADA)
     company.house.write(lambda tx: groups.set_followed(tx, everyone, True, now=clock.now()))
@@ -294,8 +294,13 @@ def test_everyone_greets_whoever_comes_and_nobody_who_comes_back(company: Compan
     assert greeted == [{"subject_id": leo.id, "group_id": everyone.id, "followed": True}]
     mona = company.do(users.restore, mona)
     company.do(users.restore, company.do(users.archive, mona))
-    greeted = [msgspec.json.decode(task["payload"])["subject_id"] for task in company.tasks("greet_member")]
-    assert greeted == [leo.id, mona.id]
+    returned = [msgspec.json.decode(task["payload"]) for task in company.tasks("greet_returner")]
+    assert [(task["subject_id"], task["is_new"]) for task in returned] == [
+        (leo.id, False),
+        (mona.id, True),
+        (mona.id, False),
+    ]
+    assert len(company.tasks("greet_member")) == 1
 
 
 def test_everyone_is_a_group_that_rules_may_read(company: Company) -> None:

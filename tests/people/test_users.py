@@ -242,6 +242,16 @@ def test_the_last_admin_s_archive_is_honoured_and_told_until_one_is_back(staff: 
     assert "last_admin_archived" not in staff.alarms()
 
 
+def test_the_last_admin_s_other_role_is_honoured_and_told_to_the_next_one(staff: Staff) -> None:
+    ada, mona = staff.hire(ADA, role="admin"), staff.hire(MONA, role="admin")
+    staff.do(users.set_role, ada, "manager")
+    assert "last_admin_archived" not in staff.alarms()
+    staff.do(users.set_role, mona, "learner")
+    assert "last_admin_archived" in staff.alarms()
+    staff.do(users.set_role, ada, "admin")  # who is to read of it
+    assert "last_admin_archived" in staff.alarms()
+
+
 def test_a_privileged_user_restored_by_a_client_is_told(staff: Staff) -> None:
     mona = staff.do(users.archive, staff.hire(MONA, role="manager"))
     staff.do(users.restore, mona)
