@@ -81,15 +81,15 @@ def _unrecorded(told: list[Row], lines: list[Row]) -> list[str]:
 def _wrong_versions(told: list[Row], people: dict[str, Row]) -> list[str]:
     """One version for each change of the row; a change of several kinds at once has several events.
 
-    A value of a company's own field is no change of the row, but what SCIM shows of it is.
+    A value of a company's own field is no change of the row, but what SCIM shows of it is; a record that goes on for
+    another one takes over the time away, unless it has its own.
     """
     changes: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     beside: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     for event in told:
-        if event["kind"] == "UserJoined" and "joined_from" in event["changes"]:
-            continue  # told of the record that goes on, whose row stays as it is
+        goes_on = event["kind"] == "UserJoined" and "joined_from" in event["changes"]
         linked = event["kind"] == "UserLinked"
-        of = beside if event["kind"] == "UserFieldChanged" else changes
+        of = beside if goes_on or event["kind"] == "UserFieldChanged" else changes
         of[event["subject_id"]].add((event["at"], event["request_id"], linked))
     return [
         f"user {user_id} has version {row['version']} after {len(changes[user_id])} changes"

@@ -167,6 +167,12 @@ class Life:
 
     # What they have in common.
 
+    def join(self, old: Person, new: Person) -> None:
+        """Told of both; the row of the one who goes on changes where it knows of no time away yet."""
+        self._tell(old, "UserJoined")
+        new["version"] += not {"UserRestored", "UserJoined"} & set(new["events"])
+        new["events"].append("UserJoined")
+
     def _holders(self) -> list[Person]:
         return [person for _, person in sorted(self.people.items()) if not person["freed"]]
 

@@ -125,6 +125,18 @@ def test_an_e_mail_of_two_archived_people_is_refused_naming_both(company: Compan
     assert [plan.action for plan in company.run("email,location\nleo@acme.example,Lyon\n")] == ["change"]
 
 
+def test_who_shares_an_e_mail_with_an_archived_person_is_not_archived_by_it_alone(company: Company) -> None:
+    """Archived they would be one of two, and the same file would not know whom it meant."""
+    old = company.hire(Profile("old", "leo@acme.example", "Leo", "Old"), active=False)
+    leo = company.hire()
+    listed = " and ".join(sorted((f"user {old.id} (archived)", f"user {leo.id}")))
+    assert company.problems("email,archived\nleo@acme.example,yes\n") == {
+        2: [f"The e-mail is that of {listed}; give the id of the one who is meant."]
+    }
+    text = f"id,email,archived\n{leo.id},leo@acme.example,yes\n"
+    assert [actions(company.run(text)) for _ in range(2)] == [{"archive": 1}, {"unchanged": 1}]
+
+
 def test_another_external_id_is_another_person_until_the_id_says_otherwise(company: Company) -> None:
     leo = company.hire()
     refused = company.problems("external_id,user_name\n00uother,leo@acme.example\n")

@@ -293,8 +293,7 @@ class LifeCycle(RuleBasedStateMachine):
             returners.join(tx, first, second, actor=OPERATOR, now=clock.now())
 
         self._act(work)
-        company.life._tell(old, "UserJoined")
-        new["events"].append("UserJoined")  # told of the one who goes on, whose row stays
+        company.life.join(old, new)
 
     @precondition(lambda self: any(person["active"] for side in self.sides for person in side.life.people.values()))
     @rule(side=SIDE, who=WHO, enter=st.booleans())

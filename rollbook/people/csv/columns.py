@@ -33,6 +33,7 @@ NAMING = ("id", "external_id", "user_name", "email")  # those by which a person 
 EXPORTED = (*NAMING, "given_name", "family_name", "role", *TEXTS[4:])  # then the company's own, then `archived`
 WHOLE_NAME = "name"  # given and family name in one cell
 ARCHIVED = "archived"
+YES, NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})  # folded: what its cell may say
 CLEAR = "-"  # an empty cell leaves a field as it is; one that holds only this clears it
 
 _ALSO = {"archive": ARCHIVED, "manager": "manager_name", "mail": "email"}

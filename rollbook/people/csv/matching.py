@@ -6,7 +6,7 @@ from rollbook.database import Tx
 from rollbook.errors import Conflict, InvalidValue
 from rollbook.people import record
 from rollbook.people.authorization import Target, Who, authorize
-from rollbook.people.csv.columns import NAMING, Cells
+from rollbook.people.csv.columns import ARCHIVED, NAMING, YES, Cells
 from rollbook.people.csv.roster import Holder, Roster
 from rollbook.people.folding import fold
 from rollbook.people.record import User
@@ -90,7 +90,8 @@ def _holder(cells: Cells, roster: Roster) -> tuple[Holder | None, str]:
     if (text := text_of(cells, "email")) is None:
         return None, ""
     people = [holder for holder in roster.with_email(fold(text)) if not holder.deleted]
-    people = [holder for holder in people if holder.active] or people
+    if fold(cells.get(ARCHIVED) or "") not in YES:  # who is archived by their e-mail is one of two the next time
+        people = [holder for holder in people if holder.active] or people
     if len(people) > 1:
         listed = " and ".join(sorted(whose(roster, holder) for holder in people))
         raise Conflict(f"The e-mail is that of {listed}; give the id of the one who is meant.", field="email")

@@ -15,7 +15,7 @@ from rollbook.errors import Conflict, Forbidden, RollbookError
 from rollbook.people import claims, field_values, fields, profiles, roles
 from rollbook.people.authorization import Target, Who, authorize
 from rollbook.people.csv import matching
-from rollbook.people.csv.columns import ARCHIVED, TEXTS, WHOLE_NAME, Cells, Columns, shown
+from rollbook.people.csv.columns import ARCHIVED, NO, TEXTS, WHOLE_NAME, YES, Cells, Columns, shown
 from rollbook.people.csv.roster import Roster
 from rollbook.people.fields import Field
 from rollbook.people.folding import fold
@@ -25,8 +25,6 @@ from rollbook.people.roles import Permission, Role
 
 Action = Literal["create", "change", "archive", "restore", "unchanged", "error"]
 ACTIONS: tuple[Action, ...] = ("create", "change", "archive", "restore", "unchanged", "error")
-
-_YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +189,10 @@ class _Row:
         if ARCHIVED not in self.cells:
             return
         word = fold(self.cells[ARCHIVED] or "")
-        if word not in _YES | _NO:
+        if word not in YES | NO:
             self.problems.append(Problem(ARCHIVED, "Write yes or no; an empty cell leaves it as it is."))
             return
-        archived = word in _YES
+        archived = word in YES
         if archived == (user is not None and not user.active):
             return
         if user is not None:
