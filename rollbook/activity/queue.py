@@ -204,8 +204,7 @@ def postpone(tx: Tx, task: Task, error: str, *, now: datetime) -> bool:
         values = {"state": "failed", "ended_at": clock.text(now), "lease_until": None, "error": error}
     else:
         wait = BACKOFF_SECONDS[min(task.attempts, len(BACKOFF_SECONDS)) - 1]
-        jitter = random.uniform(1, 1.2)  # noqa: S311 - spreads the workers, guards nothing
-        due = clock.later(now, seconds=wait * jitter)
+        due = clock.later(now, seconds=spread(wait))
         values = {"state": "due", "due_at": due, "lease_until": None, "error": error}
     return _report(tx, task.company_id, task.id, task.generation, values)
 
@@ -241,6 +240,11 @@ def prune(tx: Tx, company_id: str, *, ended_before: str, limit: int = 500) -> in
             .returning(tasks.c.id)
         )
     return len(done)
+
+
+def spread(seconds: float) -> float:
+    """A wait of so long or a fifth more, so that not all who wait come back at once."""
+    return seconds * random.uniform(1, 1.2)  # noqa: S311 - guards nothing
 
 
 def _report(tx: Tx, company_id: str, task_id: str, generation: int, values: dict[str, Any]) -> bool:

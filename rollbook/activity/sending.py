@@ -6,12 +6,12 @@ queued → sending → sent, failed, or queued again; sending → unknown where 
 
 from __future__ import annotations
 
-import random
 from datetime import datetime
 
 from sqlalchemy import Text, bindparam, cast, exists, or_, select, text, update
 
 from rollbook import clock
+from rollbook.activity import queue
 from rollbook.activity.outbox import OF_COMPANY, ONE, SELECT, Kind, Mail
 from rollbook.activity.queue import Task
 from rollbook.database import Tx
@@ -142,8 +142,7 @@ def put_back(tx: Tx, company_id: str, mail_id: str, *, sender: str, now: datetim
 
 def wait_after(failures: int) -> float:
     """Seconds until the next attempt: a minute, doubled up to an hour, spread so that not all come at once."""
-    wait = min(FIRST_WAIT_SECONDS * 2.0 ** (min(failures, 12) - 1), LONGEST_WAIT_SECONDS)
-    return wait * random.uniform(1, 1.2)  # noqa: S311 - spreads the attempts, guards nothing
+    return queue.spread(min(FIRST_WAIT_SECONDS * 2.0 ** (min(failures, 12) - 1), LONGEST_WAIT_SECONDS))
 
 
 def settle_lost(tx: Tx, company_id: str, *, now: datetime) -> int:

@@ -16,11 +16,11 @@ from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Body, Date, Id, Instant, Shape
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue, NotFound
-from rollbook.learning import assignment_lists, assignments, completion, content, due, group_assignments
+from rollbook.learning import assignment_lists, assignments, completion, content_record, due, group_assignments
 from rollbook.learning.assignment_lists import Line
 from rollbook.learning.assignment_record import Assignment as Record
 from rollbook.learning.assignment_record import Status
-from rollbook.learning.content import Kind
+from rollbook.learning.content_record import Kind
 from rollbook.learning.due import MOST_DAYS
 from rollbook.people import groups, users
 from rollbook.people.authorization import Who
@@ -158,7 +158,7 @@ async def create(call: TheCall, body: NewAssignment, response: Response) -> Assi
     def work(tx: Tx, who: Who) -> Assignment:
         user = _of_body(users.find(tx, who.company_id, body.user_id or ""), "user")
         user = users.get(tx, who.company_id, user.id, lock=True)
-        piece = _of_body(content.find(tx, who.company_id, body.content_id), "content")
+        piece = _of_body(content_record.find(tx, who.company_id, body.content_id), "content")
         how: dict[str, Any] = {"act_id": clock.new_id(), "due_on": body.due_on, "notify": body.notify}
         made = assignments.assign(tx, user, piece, **how, actor=who.actor, now=call.now)
         return _shown(tx, who, made, call)
@@ -208,9 +208,9 @@ async def complete(call: TheCall, assignment_id: str, body: Completion) -> Assig
     """A lesson, or one lesson of a path: a path is completed by the last of its lessons."""
 
     def change(tx: Tx, user: User, assigned: Record, who: Who) -> Record:
-        lesson = content.get(tx, who.company_id, assigned.content_id)
+        lesson = content_record.get(tx, who.company_id, assigned.content_id)
         if body.lesson_id is not None:
-            lesson = _of_body(content.find(tx, who.company_id, body.lesson_id), "lesson")
+            lesson = _of_body(content_record.find(tx, who.company_id, body.lesson_id), "lesson")
             of = {step.id for step, _ in completion.progress_of(tx, assigned)} or {assigned.content_id}
             if lesson.id not in of:
                 raise InvalidValue(f"{lesson.title} is no part of this assignment.", field="lesson_id")
@@ -237,7 +237,7 @@ async def _change(
 
 def _to_group(tx: Tx, who: Who, body: NewAssignment, call: Call) -> GroupAssignment:
     group = _of_body(groups.find(tx, who.company_id, body.group_id or ""), "group")
-    piece = _of_body(content.find(tx, who.company_id, body.content_id), "content")
+    piece = _of_body(content_record.find(tx, who.company_id, body.content_id), "content")
     terms = body.model_dump(include={"due_on", "due_days", "notify", "newcomers", "reassign"})
     return GroupAssignment.show(group_assignments.create(tx, group, piece, **terms, actor=who.actor, now=call.now))
 

@@ -11,8 +11,9 @@ from rollbook.api.call import Call
 from rollbook.api.paging import Paging
 from rollbook.api.shapes import Id, Instant, Shape
 from rollbook.database import Tx
-from rollbook.learning import content
-from rollbook.learning.content import LONGEST_DESCRIPTION, Content, Kind, State
+from rollbook.learning import content_record
+from rollbook.learning.content import LONGEST_DESCRIPTION
+from rollbook.learning.content_record import Content, Kind, State
 from rollbook.people.authorization import Who
 
 # Several lines; no control character besides line ends and tabs.
@@ -45,7 +46,7 @@ class Filters(Paging):
 def found(tx: Tx, who: Who, asked: Filters, kind: Kind) -> tuple[Sequence[Content], str | None]:
     """A page of lessons or of paths, and the cursor of the next."""
     of = f"{kind}s"
-    everything = content.search(
+    everything = content_record.search(
         tx,
         who.company_id,
         kind=kind,
@@ -61,7 +62,7 @@ async def turned(call: Call, content_id: str, kind: Kind, verb: Callable[..., Co
     """Published, archived or restored."""
 
     def work(tx: Tx, who: Who) -> Content:
-        one = content.of_kind(tx, who.company_id, content_id, kind, lock=True)
+        one = content_record.of_kind(tx, who.company_id, content_id, kind, lock=True)
         return verb(tx, one, actor=who.actor, now=call.now)
 
     return await call.write("edit_content", work)

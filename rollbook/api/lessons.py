@@ -13,7 +13,7 @@ from rollbook.api.operation import PREFIX, router
 from rollbook.api.paging import Page
 from rollbook.api.shapes import Body, Name
 from rollbook.database import Tx
-from rollbook.learning import content, lessons
+from rollbook.learning import content, content_record, lessons
 from rollbook.learning.content import LONGEST_BODY, LONGEST_DESCRIPTION
 from rollbook.people.authorization import Who
 
@@ -79,7 +79,7 @@ async def get(call: TheCall, lesson_id: str) -> Lesson:
     """With its text."""
 
     def work(tx: Tx, who: Who) -> Lesson:
-        return Lesson.show(content.of_kind(tx, who.company_id, lesson_id, "lesson"))
+        return Lesson.show(content_record.of_kind(tx, who.company_id, lesson_id, "lesson"))
 
     return await call.read("see_content", work)
 
@@ -89,7 +89,7 @@ async def update(call: TheCall, lesson_id: str, body: LessonChange) -> Lesson:
     """Whoever has completed it has completed it."""
 
     def work(tx: Tx, who: Who) -> Lesson:
-        lesson = content.of_kind(tx, who.company_id, lesson_id, "lesson", lock=True)
+        lesson = content_record.of_kind(tx, who.company_id, lesson_id, "lesson", lock=True)
         return Lesson.show(lessons.change(tx, lesson, **body.model_dump(), actor=who.actor, now=call.now))
 
     return await call.write("edit_content", work)

@@ -15,8 +15,9 @@ from rollbook.api.paging import Page
 from rollbook.api.shapes import Body, Id, Name
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
-from rollbook.learning import content, paths
-from rollbook.learning.content import LONGEST_DESCRIPTION, Content
+from rollbook.learning import content, content_record, paths
+from rollbook.learning.content import LONGEST_DESCRIPTION
+from rollbook.learning.content_record import Content
 from rollbook.learning.paths import MOST_LESSONS
 from rollbook.people.authorization import Who
 
@@ -92,7 +93,7 @@ async def get(call: TheCall, path_id: str) -> Path:
     """By its id."""
 
     def work(tx: Tx, who: Who) -> Path:
-        return _shown(tx, content.of_kind(tx, who.company_id, path_id, "path"))
+        return _shown(tx, content_record.of_kind(tx, who.company_id, path_id, "path"))
 
     return await call.read("see_content", work)
 
@@ -102,7 +103,7 @@ async def update(call: TheCall, path_id: str, body: PathChange) -> Path:
     """A lesson is taken out only while nobody is at work on the path."""
 
     def work(tx: Tx, who: Who) -> Path:
-        path = content.of_kind(tx, who.company_id, path_id, "path", lock=True)
+        path = content_record.of_kind(tx, who.company_id, path_id, "path", lock=True)
         lessons = _lessons(tx, who, body.lessons) if body.lessons is not None else None
         given = body.model_dump(exclude={"lessons"})
         return _shown(tx, paths.change(tx, path, lessons=lessons, **given, actor=who.actor, now=call.now))
@@ -130,7 +131,7 @@ async def restore(call: TheCall, path_id: str) -> Path:
 
 async def _turn(call: Call, path_id: str, verb: Callable[..., Content]) -> Path:
     def work(tx: Tx, who: Who) -> Path:
-        path = content.of_kind(tx, who.company_id, path_id, "path", lock=True)
+        path = content_record.of_kind(tx, who.company_id, path_id, "path", lock=True)
         return _shown(tx, verb(tx, path, actor=who.actor, now=call.now))
 
     return await call.write("edit_content", work)
@@ -140,7 +141,7 @@ def _lessons(tx: Tx, who: Who, ids: Sequence[str]) -> list[Content]:
     """What is no lesson of this company is a wrong value of the body, not a wrong address."""
     lessons = []
     for number, lesson_id in enumerate(ids):
-        lesson = content.find(tx, who.company_id, lesson_id)
+        lesson = content_record.find(tx, who.company_id, lesson_id)
         if lesson is None or lesson.kind != "lesson":
             raise InvalidValue("There is no lesson of this id in this company.", field=f"lessons.{number}")
         lessons.append(lesson)

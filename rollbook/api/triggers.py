@@ -13,7 +13,7 @@ from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Body, Id, Instant, Shape
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
-from rollbook.learning import content, triggers
+from rollbook.learning import content_record, triggers
 from rollbook.learning.due import MOST_DAYS
 from rollbook.people import groups
 from rollbook.people.authorization import Who
@@ -80,7 +80,7 @@ async def create(call: TheCall, body: NewTrigger, response: Response) -> Trigger
 
     def work(tx: Tx, who: Who) -> Trigger:
         def piece(content_id: str, field: str) -> Any:
-            found = content.find(tx, who.company_id, content_id)
+            found = content_record.find(tx, who.company_id, content_id)
             if found is None:
                 raise InvalidValue("There is no lesson or path of this id in this company.", field=field)
             return found

@@ -15,10 +15,9 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, read, s
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
-from rollbook.learning import assignment_lists, assignments, completion, due, group_assignments
-from rollbook.learning import content as contents
+from rollbook.learning import assignment_lists, assignments, completion, content_record, due, group_assignments
 from rollbook.learning.assignments import Assignment
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.learning.group_assignments import GroupAssignment
 from rollbook.people import companies, groups, search
 from rollbook.people.record import User
@@ -142,7 +141,7 @@ def list_(
         company_id = companies.get(tx, subdomain).id
         how: dict[str, Any] = {"withdrawn": withdrawn, "archived_content": archived_content}
         how["user_id"] = search.named(tx, company_id, user).id if user else None
-        how["content_id"] = contents.named(tx, company_id, lesson).id if lesson else None
+        how["content_id"] = content_record.named(tx, company_id, lesson).id if lesson else None
         how["overdue_on"] = today if overdue else None
         lines: list[assignment_lists.Line] = []
         while page := assignment_lists.search(tx, company_id, after=lines[-1].assignment.id if lines else "", **how):
@@ -179,17 +178,17 @@ def _either(user: str | None, group: str | None) -> None:
 
 
 def _content(tx: Tx, subdomain: str, lesson: str) -> Content:
-    return contents.named(tx, companies.get(tx, subdomain).id, lesson)
+    return content_record.named(tx, companies.get(tx, subdomain).id, lesson)
 
 
 def _both(tx: Tx, subdomain: str, lesson: str, user: str) -> tuple[User, Content]:
     company_id = companies.get(tx, subdomain).id
-    return search.named(tx, company_id, user, lock=True), contents.named(tx, company_id, lesson)
+    return search.named(tx, company_id, user, lock=True), content_record.named(tx, company_id, lesson)
 
 
 def _of_person(tx: Tx, person: User, content: Content, verb: Callable[..., Assignment], **how: Any) -> dict[str, Any]:
     after = verb(tx, person, content, **how, actor=OPERATOR, now=clock.now())
-    return _row(after, person, contents.get(tx, person.company_id, after.content_id))
+    return _row(after, person, content_record.get(tx, person.company_id, after.content_id))
 
 
 def _go_through(

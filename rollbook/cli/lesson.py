@@ -13,8 +13,8 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, read, show, tab
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.learning import content as contents
-from rollbook.learning import lessons, paths
-from rollbook.learning.content import Content
+from rollbook.learning import content_record, lessons, paths
+from rollbook.learning.content_record import Content, Kind
 from rollbook.people import companies
 
 app = typer.Typer(help="Lessons: written, published, archived.", no_args_is_help=True)
@@ -25,7 +25,7 @@ Title = Annotated[str, typer.Option(help="As people read it.")]
 Description = Annotated[str, typer.Option(help="What it is about; it stands in the mail.")]
 Publish = Annotated[bool, typer.Option("--publish", help="Publish it at once; a draft cannot be assigned.")]
 
-STATES = ("draft", "published", "archived")
+STATES: tuple[content_record.State, ...] = ("draft", "published", "archived")
 
 
 @app.command(epilog="Example: rollbook lesson create acme --title 'Food safety' --body-file food.md --publish")
@@ -57,7 +57,7 @@ def list_(subdomain: Subdomain, state: State = None, json: Json = False) -> None
 @app.command("show", epilog="Example: rollbook lesson show acme 'Food safety'")
 def show_(subdomain: Subdomain, lesson: LessonName, json: Json = False) -> None:
     """Show a lesson with its text."""
-    show_one(read(lambda tx: contents.named(tx, companies.get(tx, subdomain).id, lesson, kind="lesson")), json)
+    show_one(read(lambda tx: content_record.named(tx, companies.get(tx, subdomain).id, lesson, kind="lesson")), json)
 
 
 @app.command(epilog="Example: rollbook lesson change acme 'Food safety' --title 'Food hygiene' --body-file food.md")
@@ -73,7 +73,7 @@ def change(
     body = _body(body_file) if body_file is not None else None
 
     def work(tx: Tx) -> Content:
-        found = contents.named(tx, companies.get(tx, subdomain).id, lesson, kind="lesson", lock=True)
+        found = content_record.named(tx, companies.get(tx, subdomain).id, lesson, kind="lesson", lock=True)
         how: dict[str, Any] = {"title": title, "description": description, "body": body}
         return lessons.change(tx, found, **how, actor=OPERATOR, now=clock.now())
 
@@ -98,11 +98,11 @@ def restore(subdomain: Subdomain, lesson: LessonName, json: Json = False) -> Non
     turn(subdomain, lesson, "lesson", contents.restore, json)
 
 
-def turn(subdomain: str, name: str, kind: contents.Kind, verb: Any, as_json: bool) -> None:
+def turn(subdomain: str, name: str, kind: Kind, verb: Any, as_json: bool) -> None:
     """Publishes, archives or restores; for the paths too."""
 
     def work(tx: Tx) -> tuple[Content, list[Content]]:
-        found = contents.named(tx, companies.get(tx, subdomain).id, name, kind=kind, lock=True)
+        found = content_record.named(tx, companies.get(tx, subdomain).id, name, kind=kind, lock=True)
         after = verb(tx, found, actor=OPERATOR, now=clock.now())
         return after, paths.lessons_of(tx, after) if kind == "path" else []
 
@@ -110,17 +110,20 @@ def turn(subdomain: str, name: str, kind: contents.Kind, verb: Any, as_json: boo
     show_one(after, as_json, of)
 
 
-def show_list(subdomain: str, kind: contents.Kind, state: str | None, as_json: bool) -> None:
+def show_list(subdomain: str, kind: Kind, state: str | None, as_json: bool) -> None:
     """Prints every lesson or every path, without texts."""
-    if state is not None and state not in STATES:
+    chosen = next((one for one in STATES if one == state), None)
+    if chosen != state:
         raise InvalidValue(f"{state!r} is no state; use one of {', '.join(STATES)}.", field="state")
 
     def work(tx: Tx) -> list[Content]:
         company_id = companies.get(tx, subdomain).id
         found: list[Content] = []
-        while page := contents.search(tx, company_id, kind=kind, state=state, after=found[-1].id if found else ""):  # type: ignore[arg-type]
+        while page := content_record.search(
+            tx, company_id, kind=kind, state=chosen, after=found[-1].id if found else ""
+        ):
             found += page
-        return [one for one in found if state or one.state != "archived"]
+        return [one for one in found if chosen or one.state != "archived"]
 
     rows = [_row(one) for one in read(work)]
     columns = {"title": "Title", "state": "State", "updated_at": "Changed", "id": "Id"}

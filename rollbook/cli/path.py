@@ -11,8 +11,8 @@ from rollbook.cli.lesson import Description, Publish, State, Title, show_list, s
 from rollbook.cli.output import OPERATOR, Json, Subdomain, read, write
 from rollbook.database import Tx
 from rollbook.learning import content as contents
-from rollbook.learning import paths
-from rollbook.learning.content import Content
+from rollbook.learning import content_record, paths
+from rollbook.learning.content_record import Content
 from rollbook.people import companies
 
 app = typer.Typer(help="Paths: lessons one after the other.", no_args_is_help=True)
@@ -55,7 +55,7 @@ def show_(subdomain: Subdomain, path: PathName, json: Json = False) -> None:
     """Show a path with its lessons."""
 
     def work(tx: Tx) -> tuple[Content, list[Content]]:
-        found = contents.named(tx, companies.get(tx, subdomain).id, path, kind="path")
+        found = content_record.named(tx, companies.get(tx, subdomain).id, path, kind="path")
         return found, paths.lessons_of(tx, found)
 
     found, of = read(work)
@@ -77,7 +77,7 @@ def change(
 
     def work(tx: Tx) -> tuple[Content, list[Content]]:
         company_id = companies.get(tx, subdomain).id
-        found = contents.named(tx, company_id, path, kind="path", lock=True)
+        found = content_record.named(tx, company_id, path, kind="path", lock=True)
         how: dict[str, Any] = {"title": title, "description": description}
         how |= {"enforced_order": enforced_order, "certification": certification}
         of = _lessons(tx, company_id, lesson) if lesson else None
@@ -107,4 +107,4 @@ def restore(subdomain: Subdomain, path: PathName, json: Json = False) -> None:
 
 
 def _lessons(tx: Tx, company_id: str, names: list[str]) -> list[Content]:
-    return [contents.named(tx, company_id, name, kind="lesson") for name in names]
+    return [content_record.named(tx, company_id, name, kind="lesson") for name in names]

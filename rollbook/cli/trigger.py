@@ -10,8 +10,7 @@ from rollbook import clock
 from rollbook.cli.output import OPERATOR, Json, Subdomain, card, read, show, table, write
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
-from rollbook.learning import content as contents
-from rollbook.learning import triggers
+from rollbook.learning import content_record, triggers
 from rollbook.learning.triggers import Trigger
 from rollbook.people import companies, groups
 
@@ -34,11 +33,11 @@ def create(
 
     def work(tx: Tx) -> dict[str, Any]:
         company_id = companies.get(tx, subdomain).id
-        content = contents.named(tx, company_id, lesson)
+        content = content_record.named(tx, company_id, lesson)
         how: dict[str, Any] = {"due_days": due_days, "notify": not no_notify, "actor": OPERATOR, "now": clock.now()}
         if group is not None:
             return _row(tx, triggers.on_join(tx, groups.named(tx, company_id, group, lock=True), content, **how))
-        return _row(tx, triggers.on_completion(tx, contents.named(tx, company_id, after or ""), content, **how))
+        return _row(tx, triggers.on_completion(tx, content_record.named(tx, company_id, after or ""), content, **how))
 
     row = write(work)
     show(row, as_json=json, human=card(row))
@@ -83,7 +82,7 @@ def _row(tx: Tx, trigger: Trigger) -> dict[str, Any]:
     if trigger.group_id is not None:
         of = groups.get(tx, company_id, trigger.group_id).name
     else:
-        of = contents.get(tx, company_id, trigger.completed_id or "").title
+        of = content_record.get(tx, company_id, trigger.completed_id or "").title
     return {
         "id": trigger.id,
         "when": trigger.kind,
@@ -91,7 +90,7 @@ def _row(tx: Tx, trigger: Trigger) -> dict[str, Any]:
         "group_id": trigger.group_id,
         "completed_id": trigger.completed_id,
         "content_id": trigger.content_id,
-        "assigns": contents.get(tx, company_id, trigger.content_id).title,
+        "assigns": content_record.get(tx, company_id, trigger.content_id).title,
         "due_days": trigger.due_days,
         "notify": trigger.notify,
         "created_at": trigger.created_at,

@@ -14,7 +14,7 @@ from rollbook.console import rendering
 from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.learning import completion, content, markdown, shelf
+from rollbook.learning import completion, content_record, markdown, shelf
 from rollbook.learning.shelf import Entry, Step
 from rollbook.people import companies, users
 from rollbook.people.sign_in import SignedIn
@@ -91,7 +91,7 @@ async def complete(visit: Visit) -> Response:
         sheet = _sheet(tx, who, assignment_id, str(lesson_id) if lesson_id else None, visit)
         if sheet.lesson is None:
             raise NotFound("A path is completed lesson by lesson; open one of them.")
-        lesson = content.get(tx, who.company_id, sheet.lesson.lesson_id)
+        lesson = content_record.get(tx, who.company_id, sheet.lesson.lesson_id)
         completion.complete(tx, user, lesson, actor=visit.actor(who), now=visit.now)
         return _sheet(tx, who, assignment_id, sheet.lesson.lesson_id if lesson_id else None, visit)
 

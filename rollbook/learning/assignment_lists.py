@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, select
 
 from rollbook.database import Row, Tx
 from rollbook.database.tables import active_users, content
 from rollbook.database.tables import assignments as table
-from rollbook.learning.assignment_record import COLUMNS, RETURNED, Assignment, Status
+from rollbook.learning.assignment_record import COLUMNS, RETURNED, Assignment, Status, has_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def search(
         table.c.company_id == company_id,
         table.c.id > after,
         content.c.state == ("archived" if archived_content else "published"),
-        _of_status(status, today)
+        has_status(status, today)
         if status is not None
         else (table.c.state == "withdrawn" if withdrawn else table.c.state != "withdrawn"),
     ]
@@ -82,7 +82,7 @@ def search(
     if content_id is not None:
         conditions.append(table.c.content_id == content_id)
     if overdue_on is not None:
-        conditions += [table.c.state == "incomplete", table.c.due_on < overdue_on]
+        conditions.append(has_status("overdue", overdue_on))
     return [_line(row) for row in tx.search(_LISTED.where(*conditions).limit(limit))]
 
 
@@ -90,15 +90,6 @@ def find(tx: Tx, company_id: str, assignment_id: str) -> Line | None:
     """The assignment with this id, in whatever state, of somebody who is here."""
     row = tx.one(_ONE, {"company": company_id, "assignment": assignment_id})
     return _line(row) if row else None
-
-
-def _of_status(status: Status, today: str) -> ColumnElement[bool]:
-    """`Assignment.status` as a condition."""
-    if status == "overdue":
-        return and_(table.c.state == "incomplete", table.c.due_on < today)
-    if status == "incomplete":
-        return and_(table.c.state == "incomplete", or_(table.c.due_on.is_(None), table.c.due_on >= today))
-    return table.c.state == status
 
 
 def _line(row: Row) -> Line:

@@ -7,13 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import and_, bindparam, false, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select
 
 from rollbook.database import Tx
 from rollbook.database.tables import active_users, assignment_rounds
 from rollbook.database.tables import assignments as table
 from rollbook.errors import NotFound
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.people.record import User
 
 State = Literal["incomplete", "completed", "withdrawn"]
@@ -41,10 +41,8 @@ class Assignment:
     updated_at: str
 
     def status(self, today: str) -> Status:
-        """The state as people read it: overdue is incomplete with a day that is past (`due.day(now)` is today)."""
-        if self.state == "incomplete" and self.due_on is not None and self.due_on < today:
-            return "overdue"
-        return self.state
+        """The state as people read it (`due.day(now)` is today)."""
+        return status_of(self.state, self.due_on, today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,20 @@ class Round:
     completed_at: str | None
     score: int | None
     ended_at: str
+
+
+def status_of(state: State, due_on: str | None, today: str) -> Status:
+    """The state as people read it: overdue is incomplete with a day that is past."""
+    return "overdue" if state == "incomplete" and due_on is not None and due_on < today else state
+
+
+def has_status(status: Status, today: str) -> ColumnElement[bool]:
+    """`status_of` as a condition on the table."""
+    if status == "overdue":
+        return and_(table.c.state == "incomplete", table.c.due_on < today)
+    if status == "incomplete":
+        return and_(table.c.state == "incomplete", or_(table.c.due_on.is_(None), table.c.due_on >= today))
+    return table.c.state == status
 
 
 COLUMNS = tuple(table.c[name] for name in Assignment.__dataclass_fields__)

@@ -23,8 +23,7 @@ from rollbook.database.statements import Insertion
 from rollbook.database.tables import assignment_rounds
 from rollbook.database.tables import assignments as table
 from rollbook.errors import Conflict, NotFound
-from rollbook.learning import content as contents
-from rollbook.learning import due
+from rollbook.learning import content_record, due
 from rollbook.learning.assignment_record import (
     Assignment,
     Round,
@@ -36,7 +35,7 @@ from rollbook.learning.assignment_record import (
     of_user,
     returned,
 )
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.people import record
 from rollbook.people.record import User
 
@@ -143,7 +142,7 @@ def assign_all(
     for one in wanted:
         if one.content.company_id != user.company_id:
             raise NotFound(f"There is no lesson or path {one.content.id!r} in this company.")
-        contents.refuse_unpublished(one.content)
+        content_record.refuse_unpublished(one.content)
         if one.due_on is not None:
             due.checked(one.due_on)
     made: list[Assignment] = []
@@ -176,7 +175,7 @@ def set_due(tx: Tx, assignment: Assignment, due_on: str | None, *, actor: Actor,
     due_on = due.checked(due_on) if due_on is not None else None
     if due_on == assignment.due_on:
         return assignment
-    content = contents.get(tx, assignment.company_id, assignment.content_id)
+    content = content_record.get(tx, assignment.company_id, assignment.content_id)
     if assignment.state != "incomplete":
         raise Conflict(f"{content.title} is {assignment.state}, so it has no other day.", field="due_on")
     return _another_day(tx, assignment, content, due_on, actor=actor, now=now)
@@ -187,7 +186,7 @@ def withdraw(tx: Tx, assignment: Assignment, *, actor: Actor, now: datetime) -> 
     assignment = get(tx, assignment.company_id, assignment.id, lock=True)
     if assignment.state == "withdrawn":
         return assignment
-    content = contents.get(tx, assignment.company_id, assignment.content_id)
+    content = content_record.get(tx, assignment.company_id, assignment.content_id)
     if assignment.state == "completed":
         raise Conflict(
             f"{content.title} was completed on {(assignment.completed_at or '')[:10]}, and that stays; "
@@ -205,7 +204,7 @@ def hand_over(tx: Tx, assignment: Assignment, group_assignment_id: str, *, actor
     """Says that a person has it by another group's assignment from now on; the assignment was locked."""
     changes = {"group_assignment_id": [assignment.group_assignment_id, group_assignment_id]}
     after = write(tx, assignment, {"group_assignment_id": group_assignment_id}, now=now)
-    content = contents.get(tx, assignment.company_id, assignment.content_id)
+    content = content_record.get(tx, assignment.company_id, assignment.content_id)
     tell(tx, after, content, "AssignmentChanged", changes, actor=actor, now=now)
     return after
 

@@ -20,10 +20,9 @@ from rollbook.database import Tx
 from rollbook.database.tables import assignments as table
 from rollbook.database.tables import path_lessons, path_progress
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.learning import assignments, paths, triggers
-from rollbook.learning import content as contents
+from rollbook.learning import assignments, content_record, paths, triggers
 from rollbook.learning.assignment_record import OF_USER, SELECT, Assignment
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.people import record
 from rollbook.people.record import User
 
@@ -91,7 +90,7 @@ def complete(
     if own is None and not walks:
         raise NotFound(f"{lesson.title} is not assigned to {user.display_name}; assign it first.")
     if blocked is not None and not turns and not is_open:
-        first = contents.get(tx, user.company_id, blocked.first_open() or "")
+        first = content_record.get(tx, user.company_id, blocked.first_open() or "")
         raise Conflict(
             f"The lessons of the path {blocked.path.title} are done in their order; {first.title} comes first.",
             field="lesson",
@@ -117,7 +116,7 @@ def complete(
 
 def progress_of(tx: Tx, assignment: Assignment) -> list[tuple[Content, str | None]]:
     """The lessons of an assigned path in its order, each with when it was completed in this round; [] for a lesson."""
-    path = contents.get(tx, assignment.company_id, assignment.content_id)
+    path = content_record.get(tx, assignment.company_id, assignment.content_id)
     if path.kind != "path":
         return []
     done = _done(tx, assignment)
@@ -126,7 +125,7 @@ def progress_of(tx: Tx, assignment: Assignment) -> list[tuple[Content, str | Non
 
 def take_over(tx: Tx, assignment: Assignment, other: Assignment, *, actor: Actor, now: datetime) -> Assignment:
     """Adds what was done in another assignment of the same path, and completes it where that is all. Both locked."""
-    path = contents.get(tx, assignment.company_id, assignment.content_id)
+    path = content_record.get(tx, assignment.company_id, assignment.content_id)
     walk = _Walk(assignment, path, paths.lesson_ids(tx, path.company_id, path.id), _done(tx, assignment))
     more = {lesson_id: how for lesson_id, how in _done(tx, other).items() if lesson_id not in walk.done}
     if not more:
@@ -146,7 +145,7 @@ def _check(user: User, lesson: Content, score: int | None) -> None:
         raise InvalidValue(f"{lesson.title} is a path; it is completed by completing its lessons.", field="lesson")
     if lesson.company_id != user.company_id:
         raise NotFound(f"There is no lesson {lesson.id!r} in this company.")
-    contents.refuse_archived(lesson)
+    content_record.refuse_archived(lesson)
     record.refuse_deleted(user)
     if not user.active:
         raise Conflict(f"{user.display_name} is archived and completes nothing; restore them first.", field="user")
@@ -160,7 +159,7 @@ def _walks(tx: Tx, concerned: Sequence[Assignment], lesson: Content) -> list[_Wa
     for one in concerned:
         if one.content_id == lesson.id or one.state == "withdrawn":
             continue
-        path = contents.get(tx, one.company_id, one.content_id)
+        path = content_record.get(tx, one.company_id, one.content_id)
         if path.state == "published":
             walks.append(_Walk(one, path, paths.lesson_ids(tx, path.company_id, path.id), _done(tx, one)))
     return walks

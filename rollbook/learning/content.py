@@ -1,4 +1,5 @@
-"""Content: what people can be assigned, a lesson or a path. Making and changing it is lessons.py's and paths.py's.
+"""Content: what people can be assigned, a lesson or a path. Making and changing it is lessons.py's and paths.py's, its
+record content_record.py's.
 
 Only published content is assigned. Archived content takes no new assignments; those it has stay as they are, and are in
 no learner's list until it is restored. It outlives its author's time in the company.
@@ -8,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import bindparam, insert, null, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from rollbook import clock
 from rollbook.activity import events
@@ -20,51 +21,18 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import content as table
 from rollbook.database.tables import path_lessons
-from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.errors import Conflict, InvalidValue
+from rollbook.learning import content_record
+from rollbook.learning.content_record import Content, Kind
 from rollbook.people import users
 from rollbook.people.folding import fold
 from rollbook.people.record import NOT_SHOWN
-
-Kind = Literal["lesson", "path"]
-State = Literal["draft", "published", "archived"]
 
 LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 2_000
 LONGEST_BODY = 200_000
 
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A lesson or a path as stored; instants are text (`clock.text`). `body` is a lesson's Markdown, None in lists."""
-
-    id: str
-    company_id: str
-    kind: Kind
-    title: str
-    description: str
-    body: str | None
-    enforced_order: bool
-    certification: bool
-    state: State
-    author_id: str | None
-    version: int
-    created_at: str
-    updated_at: str
-    published_at: str | None
-    archived_at: str | None
-
-
-_NAMES = tuple(Content.__dataclass_fields__)
 _OF_COMPANY = table.c.company_id == bindparam("company")
-SELECT = select(*(table.c[name] for name in _NAMES))
-_ONE = SELECT.where(_OF_COMPANY, table.c.id == bindparam("content"))
-_ONE_LOCKED = _ONE.with_for_update()
-_TITLED = (
-    select(table.c.id, table.c.kind, table.c.state)
-    .where(_OF_COMPANY, table.c.title_key == bindparam("key"))
-    .order_by(table.c.id)
-)
-_LISTED = select(*(null().label("body") if name == "body" else table.c[name] for name in _NAMES))
 _INSERT = insert(table)
 _UPDATE = update(table).where(_OF_COMPANY, table.c.id == bindparam("content"))
 _LESSONS_LOCKED = (
@@ -94,79 +62,12 @@ _PATHS_WITH = (
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def find(tx: Tx, company_id: str, content_id: str, *, lock: bool = False) -> Content | None:
-    """The content with this id, whatever its state; with `lock` nobody else changes it until this transaction ends."""
-    row = tx.one(_ONE_LOCKED if lock else _ONE, {"company": company_id, "content": content_id})
-    return of_row(row) if row else None
-
-
-def get(tx: Tx, company_id: str, content_id: str, *, lock: bool = False) -> Content:
-    """As `find`; raises NotFound."""
-    found = find(tx, company_id, content_id, lock=lock)
-    if found is None:
-        raise NotFound(f"There is no lesson or path {content_id!r} in this company.")
-    return found
-
-
-def of_kind(tx: Tx, company_id: str, content_id: str, kind: Kind, *, lock: bool = False) -> Content:
-    """The lesson, or the path, with this id; raises NotFound."""
-    found = find(tx, company_id, content_id, lock=lock)
-    if found is None or found.kind != kind:
-        raise NotFound(f"There is no {kind} {content_id!r} in this company.")
-    return found
-
-
-def named(tx: Tx, company_id: str, text: str, *, kind: Kind | None = None, lock: bool = False) -> Content:
-    """The content that a person means by an id or a title, without regard to case; what is archived only where nothing
-    else has the title. Raises NotFound, and Conflict where two have it.
-    """
-    what = kind or "lesson or path"
-    found = find(tx, company_id, text, lock=lock)
-    if found is None:
-        titled = [row for row in tx.all(_TITLED, {"company": company_id, "key": fold(text)}) if kind in (None, row[1])]
-        matches = [row[0] for row in titled if row[2] != "archived"] or [row[0] for row in titled]
-        if len(matches) > 1:
-            raise Conflict(
-                f"More than one {what} is titled {text!r}; name one by its id: {', '.join(matches)}.", field="title"
-            )
-        found = get(tx, company_id, matches[0], lock=lock) if matches else None
-    if found is None or kind not in (None, found.kind):
-        raise NotFound(
-            f"There is no {what} {text!r} in this company; `rollbook {kind or 'lesson'} list` shows those there are."
-        )
-    return found
-
-
-def search(
-    tx: Tx,
-    company_id: str,
-    *,
-    kind: Kind | None = None,
-    state: State | None = None,
-    text: str | None = None,
-    author_id: str | None = None,
-    after: str = "",
-    limit: int = 100,
-) -> list[Content]:
-    """Content in the order of ids, after the id `after`, without bodies; `text` stands anywhere in the title."""
-    conditions = [table.c.company_id == company_id, table.c.id > after]
-    if kind is not None:
-        conditions.append(table.c.kind == kind)
-    if state is not None:
-        conditions.append(table.c.state == state)
-    if text:
-        conditions.append(table.c.title_key.contains(fold(text), autoescape=True))
-    if author_id is not None:
-        conditions.append(table.c.author_id == author_id)
-    return [of_row(row) for row in tx.search(_LISTED.where(*conditions).order_by(table.c.id).limit(limit))]
-
-
 def publish(tx: Tx, content: Content, *, actor: Actor, now: datetime) -> Content:
     """Makes it assignable. Idempotent. Raises Conflict where it is archived, or a path with a lesson that is not."""
-    content = get(tx, content.company_id, content.id, lock=True)
+    content = content_record.get(tx, content.company_id, content.id, lock=True)
     if content.state == "published":
         return content
-    refuse_archived(content)
+    content_record.refuse_archived(content)
     _refuse_unready(tx, content)
     values = {"state": "published", "published_at": content.published_at or clock.text(now)}
     return change(tx, content, values, "Published", actor=actor, now=now)
@@ -177,7 +78,7 @@ def archive(tx: Tx, content: Content, *, actor: Actor, now: datetime) -> Content
 
     Raises Conflict for a lesson of a published path, which nobody could complete any more.
     """
-    content = get(tx, content.company_id, content.id, lock=True)
+    content = content_record.get(tx, content.company_id, content.id, lock=True)
     if content.state == "archived":
         return content
     holder = tx.one(_PATHS_WITH, {"company": content.company_id, "content": content.id})
@@ -195,26 +96,13 @@ def restore(tx: Tx, content: Content, *, actor: Actor, now: datetime) -> Content
 
     Raises Conflict for a path that was published and has a lesson that is not.
     """
-    content = get(tx, content.company_id, content.id, lock=True)
+    content = content_record.get(tx, content.company_id, content.id, lock=True)
     if content.state != "archived":
         return content
     if content.published_at:
         _refuse_unready(tx, content)
     values = {"state": "published" if content.published_at else "draft", "archived_at": None}
     return change(tx, content, values, "Restored", actor=actor, now=now)
-
-
-def refuse_archived(content: Content) -> None:
-    """Raises Conflict where it is archived."""
-    if content.state == "archived":
-        raise Conflict(f"{content.title} is archived; restore it first.", field="state")
-
-
-def refuse_unpublished(content: Content) -> None:
-    """Raises Conflict where it cannot be assigned."""
-    refuse_archived(content)
-    if content.state != "published":
-        raise Conflict(f"{content.title} is a draft; publish it before it is assigned.", field="state")
 
 
 def add(
@@ -324,10 +212,3 @@ def _shown(name: str, before: Any, after: Any) -> list[Any]:
 
 def _stored(content: Content) -> dict[str, int]:
     return {"enforced_order": int(content.enforced_order), "certification": int(content.certification)}
-
-
-def of_row(row: Any) -> Content:
-    """A row of SELECT as content."""
-    values = dict(zip(_NAMES, row, strict=True))
-    values["enforced_order"], values["certification"] = bool(values["enforced_order"]), bool(values["certification"])
-    return Content(**values)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from rollbook.database import Row, Tx
 from rollbook.database.tables import group_assignments as table
 from rollbook.errors import NotFound
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.people.groups import Group
 
 State = Literal["assigning", "open", "withdrawing", "withdrawn"]

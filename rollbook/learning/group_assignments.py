@@ -21,10 +21,9 @@ from rollbook.database.tables import assignments as rows_
 from rollbook.database.tables import group_assignments as table
 from rollbook.database.tables import users as people
 from rollbook.errors import NotFound
-from rollbook.learning import assignments, due, following
-from rollbook.learning import content as contents
+from rollbook.learning import assignments, content_record, due, following
 from rollbook.learning.assignments import Wanted
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.learning.group_assignment_record import (
     GroupAssignment,
     find,
@@ -99,7 +98,7 @@ def create(
         raise NotFound(f"There is no lesson or path {content.id!r} in this company.")
     group = groups.get(tx, group.company_id, group.id, lock=True)
     groups.refuse_archived(group)
-    contents.refuse_unpublished(content)
+    content_record.refuse_unpublished(content)
     terms: dict[str, Any] = {
         "due_on": due.checked(due_on) if due_on is not None else None,
         "due_days": due.checked_days(due_days) if due_days is not None else None,
@@ -146,7 +145,7 @@ def step(
     act = get(tx, company_id, group_assignment_id, lock=True)
     if act.state != "assigning":
         return act
-    group, content = groups.get(tx, company_id, act.group_id), contents.get(tx, company_id, act.content_id)
+    group, content = groups.get(tx, company_id, act.group_id), content_record.get(tx, company_id, act.content_id)
     possible = group.archived_at is None and content.state == "published"
     members = memberships.members(tx, group, after=act.cursor, limit=limit) if possible else []
     due_on = act.due_on or (due.in_days(now, act.due_days) if act.due_days is not None else None)
@@ -190,7 +189,7 @@ def withdraw(tx: Tx, act: GroupAssignment, *, actor: Actor, now: datetime) -> Gr
     state = act.state
     ended = {"state": "withdrawing", "cursor": "", "total": total, "done": 0, "ended_at": clock.text(now)}
     act = _write(tx, act, ended)
-    content = contents.get(tx, act.company_id, act.content_id)
+    content = content_record.get(tx, act.company_id, act.content_id)
     _tell(tx, act, content, "GroupAssignmentWithdrawn", {"state": [state, act.state]}, actor=actor, now=now)
     payload = {"group_assignment_id": act.id, "actor": str(actor)}
     queue.enqueue(tx, act.company_id, "withdraw_group", payload, now=now)
@@ -234,7 +233,7 @@ def withdraw_step(
     if len(looked_at) == LOOKED_AT:
         return _write(tx, act, {"done": done, "cursor": looked_at[-1][0]})
     act = _write(tx, act, {"done": done, "total": done, "state": "withdrawn"})
-    content = contents.get(tx, company_id, act.content_id)
+    content = content_record.get(tx, company_id, act.content_id)
     _tell(tx, act, content, "GroupAssignmentDone", {"done": [0, act.done]}, actor=actor, now=now)
     return act
 

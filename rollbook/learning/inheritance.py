@@ -13,8 +13,7 @@ from sqlalchemy import bindparam
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import assignments as table
-from rollbook.learning import assignments, completion
-from rollbook.learning import content as contents
+from rollbook.learning import assignments, completion, content_record
 from rollbook.learning.assignment_record import SELECT, Assignment, find_locked
 from rollbook.people import users
 
@@ -66,13 +65,13 @@ def inherit(
 def _move(tx: Tx, old: Assignment, new_id: str, *, actor: Actor, now: datetime) -> None:
     # It changes hands, and nothing about it changes: when it was withdrawn stays known.
     moved = assignments.write(tx, old, {"user_id": new_id, "updated_at": old.updated_at}, now=now)
-    content = contents.get(tx, old.company_id, old.content_id)
+    content = content_record.get(tx, old.company_id, old.content_id)
     changes: dict[str, list[Any]] = {"user_id": [old.user_id, new_id], "state": [None, old.state]}
     assignments.tell(tx, moved, content, "AssignmentInherited", changes, actor=actor, now=now)
 
 
 def _credit(tx: Tx, old: Assignment, theirs: Assignment, *, actor: Actor, now: datetime) -> None:
-    content = contents.get(tx, old.company_id, old.content_id)
+    content = content_record.get(tx, old.company_id, old.content_id)
     if old.state == "completed":
         values = {"state": "completed", "completed_at": old.completed_at, "score": old.score}
         done = assignments.write(tx, theirs, values, now=now)

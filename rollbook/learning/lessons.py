@@ -8,7 +8,9 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.learning import content as contents
-from rollbook.learning.content import LONGEST_BODY, LONGEST_DESCRIPTION, Content, checked_text, checked_title
+from rollbook.learning import content_record
+from rollbook.learning.content import LONGEST_BODY, LONGEST_DESCRIPTION, checked_text, checked_title
+from rollbook.learning.content_record import Content
 
 
 def create(
@@ -49,8 +51,8 @@ def change(
     """
     if lesson.kind != "lesson":
         raise InvalidValue(f"{lesson.title} is a path, no lesson.", field="kind")
-    lesson = contents.get(tx, lesson.company_id, lesson.id, lock=True)
-    contents.refuse_archived(lesson)
+    lesson = content_record.get(tx, lesson.company_id, lesson.id, lock=True)
+    content_record.refuse_archived(lesson)
     values = {}
     if title is not None:
         values["title"] = checked_title(title)

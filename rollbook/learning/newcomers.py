@@ -10,8 +10,7 @@ from datetime import datetime
 from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
-from rollbook.learning import assignments, due, group_assignments, triggers
-from rollbook.learning import content as contents
+from rollbook.learning import assignments, content_record, due, group_assignments, triggers
 from rollbook.learning.assignments import Assignment, Wanted
 from rollbook.learning.group_assignments import GroupAssignment
 from rollbook.people import groups, memberships, rulebook, users
@@ -74,7 +73,7 @@ def _wanted(tx: Tx, group: Group, *, since: datetime, made_before: str | None = 
         fired = [trigger for trigger in fired if trigger.created_at <= made_before]
     wanted: dict[str, Wanted] = {}
     for act in acts:
-        content = contents.get(tx, act.company_id, act.content_id)
+        content = content_record.get(tx, act.company_id, act.content_id)
         if content.state == "published":
             wanted[content.id] = Wanted(content, _due_on(act, since), act.notify, group_assignment_id=act.id)
     for one in triggers.wanted_of(tx, fired, since=since):

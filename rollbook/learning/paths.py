@@ -14,14 +14,16 @@ from rollbook.database.tables import assignments, path_lessons
 from rollbook.database.tables import content as table
 from rollbook.errors import Conflict, InvalidValue
 from rollbook.learning import content as contents
-from rollbook.learning.content import LONGEST_DESCRIPTION, Content, checked_text, checked_title
+from rollbook.learning import content_record
+from rollbook.learning.content import LONGEST_DESCRIPTION, checked_text, checked_title
+from rollbook.learning.content_record import Content
 
 MOST_LESSONS = 100
 
 _OF_PATH = (path_lessons.c.company_id == bindparam("company"), path_lessons.c.path_id == bindparam("path"))
 _LESSON_IDS = select(path_lessons.c.lesson_id).where(*_OF_PATH).order_by(path_lessons.c.position)
 _LESSONS = (
-    contents.SELECT.join_from(
+    content_record.SELECT.join_from(
         path_lessons,
         table,
         (table.c.company_id == path_lessons.c.company_id) & (table.c.id == path_lessons.c.lesson_id),
@@ -88,8 +90,8 @@ def change(
     """
     if path.kind != "path":
         raise InvalidValue(f"{path.title} is a lesson, no path.", field="kind")
-    path = contents.get(tx, path.company_id, path.id, lock=True)
-    contents.refuse_archived(path)
+    path = content_record.get(tx, path.company_id, path.id, lock=True)
+    content_record.refuse_archived(path)
     values: dict[str, Any] = {}
     if title is not None:
         values["title"] = checked_title(title)
@@ -105,7 +107,7 @@ def change(
 
 def lessons_of(tx: Tx, path: Content) -> list[Content]:
     """The lessons of a path in its order, with their bodies."""
-    return [contents.of_row(row) for row in tx.all(_LESSONS, {"company": path.company_id, "path": path.id})]
+    return [content_record.of_row(row) for row in tx.all(_LESSONS, {"company": path.company_id, "path": path.id})]
 
 
 def lesson_ids(tx: Tx, company_id: str, path_id: str) -> list[str]:
@@ -128,7 +130,7 @@ def _change_lessons(tx: Tx, path: Content, lessons: Sequence[Content]) -> dict[s
             )
     if path.state == "published":
         for lesson_id in sorted(after):
-            contents.refuse_unpublished(contents.get(tx, path.company_id, lesson_id, lock=True))
+            content_record.refuse_unpublished(content_record.get(tx, path.company_id, lesson_id, lock=True))
     tx.run(_CLEAR, {"company": path.company_id, "path": path.id})
     _put(tx, path, lessons)
     return {"lessons": [before, after]}
@@ -142,7 +144,7 @@ def _check_lessons(company_id: str, lessons: Sequence[Content]) -> None:
     for lesson in lessons:
         if lesson.kind != "lesson" or lesson.company_id != company_id:
             raise InvalidValue(f"{lesson.title} is no lesson of this company.", field="lessons")
-        contents.refuse_archived(lesson)
+        content_record.refuse_archived(lesson)
 
 
 def _put(tx: Tx, path: Content, lessons: Sequence[Content]) -> None:

@@ -14,9 +14,7 @@ from sqlalchemy import bindparam, func, select
 from rollbook.database import Row, Tx
 from rollbook.database.tables import active_users, assignments, content, path_lessons, path_progress
 from rollbook.errors import NotFound
-from rollbook.learning.assignment_record import RETURNED
-
-Status = Literal["overdue", "incomplete", "returned", "completed"]
+from rollbook.learning.assignment_record import RETURNED, Status, status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Entry:
     kind: Literal["lesson", "path"]
     title: str
     description: str
-    status: Status
+    status: Status | Literal["returned"]
     due_on: str | None
     completed_at: str | None
     score: int | None
@@ -160,7 +158,7 @@ def body(tx: Tx, company_id: str, lesson_id: str) -> str:
 def _entry(row: Row, today: date) -> Entry:
     id_, content_id, kind, title, description, state, due_on, completed_at, score, *rest = row
     enforced, certification, returned, done, total = rest
-    status = _status(state, due_on, bool(returned), today)
+    status = status_of(state, due_on, today.isoformat())
     if kind == "lesson":
         done, total = int(state == "completed"), 1
     elif state == "completed":
@@ -171,7 +169,7 @@ def _entry(row: Row, today: date) -> Entry:
         kind,
         title,
         description,
-        status,
+        "returned" if status == "overdue" and returned else status,
         due_on,
         completed_at,
         score,
@@ -180,11 +178,3 @@ def _entry(row: Row, today: date) -> Entry:
         done,
         total,
     )
-
-
-def _status(state: str, due_on: str | None, returned: bool, today: date) -> Status:
-    if state == "completed":
-        return "completed"
-    if due_on is None or due_on >= today.isoformat():
-        return "incomplete"
-    return "returned" if returned else "overdue"

@@ -19,10 +19,9 @@ from rollbook.activity.events import Actor
 from rollbook.database import Row, Tx
 from rollbook.database.tables import triggers as table
 from rollbook.errors import InvalidValue, NotFound
-from rollbook.learning import assignments, due, following
-from rollbook.learning import content as contents
+from rollbook.learning import assignments, content_record, due, following
 from rollbook.learning.assignments import Assignment, Wanted
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.people import groups, users
 from rollbook.people.groups import Group
 
@@ -94,8 +93,8 @@ def on_completion(
     """
     if completed.id == content.id:
         raise InvalidValue(f"{content.title} cannot follow itself; reassign it instead.", field="content")
-    completed = contents.get(tx, completed.company_id, completed.id, lock=True)
-    contents.refuse_archived(completed)
+    completed = content_record.get(tx, completed.company_id, completed.id, lock=True)
+    content_record.refuse_archived(completed)
     return _make(tx, content, due_days, notify, completed_id=completed.id, actor=actor, now=now)
 
 
@@ -178,7 +177,7 @@ def wanted_of(tx: Tx, fired: Sequence[Trigger], *, since: datetime) -> list[Want
     """What triggers assign, each content once."""
     wanted: dict[str, Wanted] = {}
     for trigger in fired:
-        content = contents.get(tx, trigger.company_id, trigger.content_id)
+        content = content_record.get(tx, trigger.company_id, trigger.content_id)
         if content.state == "published" and content.id not in wanted:
             due_on = due.in_days(since, trigger.due_days) if trigger.due_days is not None else None
             wanted[content.id] = Wanted(content, due_on, trigger.notify, trigger_id=trigger.id)
@@ -197,7 +196,7 @@ def _make(
     now: datetime,
 ) -> Trigger:
     """What sets it off was locked, so that two at once do not make it twice."""
-    contents.refuse_unpublished(content)
+    content_record.refuse_unpublished(content)
     if due_days is not None:
         due.checked_days(due_days)
     cause = {"company": content.company_id, "group": group_id, "completed": completed_id}

@@ -8,7 +8,7 @@ from rollbook import clock
 from rollbook.database import Tx
 from rollbook.learning import assignments, lessons, paths
 from rollbook.learning.assignments import Assignment
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.people import users
 from tests.conftest import House, Tenant
 from tests.console.desk import OPERATOR, Desk

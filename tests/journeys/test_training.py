@@ -20,7 +20,7 @@ from rollbook.installation import Installation, open_installation
 from rollbook.jobs import schedule, worker
 from rollbook.jobs.post import Post
 from rollbook.learning import assignments, completion, group_assignments, lessons, reports, shelf, triggers
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.mail.delivery import Server
 from rollbook.people import companies, groups, keys, memberships, smart_groups, users
 from rollbook.people.authorization import Who

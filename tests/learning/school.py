@@ -15,9 +15,9 @@ from rollbook.activity import events, queue
 from rollbook.activity.queue import Task
 from rollbook.database import tables
 from rollbook.jobs.tasks import TASKS
-from rollbook.learning import assignments, completion, content, lessons, paths
+from rollbook.learning import assignments, completion, content_record, lessons, paths
 from rollbook.learning.assignments import Assignment
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.people import groups, memberships, users
 from rollbook.people.groups import Group
 from rollbook.people.profiles import Profile
@@ -80,7 +80,7 @@ class School:
         return self.ask(assignments.of_user, user)
 
     def content(self, what: Content) -> Content:
-        return self.ask(content.get, self.id, what.id)
+        return self.ask(content_record.get, self.id, what.id)
 
     def told(self, subject: User | Content | Group) -> list[tuple[str, dict[str, list[Any]]]]:
         """The events of the learning side about somebody or something."""

@@ -8,7 +8,7 @@ import pytest
 
 from rollbook import clock
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.learning import assignments, content, due
+from rollbook.learning import assignments, content_record, due
 from rollbook.people import companies, deletion, users
 from tests.cast import LEO, MONA
 from tests.learning.school import School
@@ -203,7 +203,7 @@ def test_what_fell_due_while_somebody_was_away_is_returned(school: School) -> No
     statuses = {one.id: one.status(due.day(now)) for one in school.of(leo)}
     overdue = {one_id for one_id, status in statuses.items() if status == "overdue"}
     assert overdue == {made["before"].id, made["away"].id, made["back"].id, late.id}
-    school.complete(leo, school.content(school.ask(content.named, school.id, "away")))
+    school.complete(leo, school.content(school.ask(content_record.named, school.id, "away")))
     assert school.ask(assignments.returned, leo) == []
 
 

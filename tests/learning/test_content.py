@@ -10,7 +10,7 @@ import pytest
 from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.learning import content, lessons, paths
+from rollbook.learning import content, content_record, lessons, paths
 from rollbook.people import companies, users
 from tests.cast import CLEO, LEO
 from tests.learning.school import School
@@ -36,9 +36,9 @@ def test_a_change_is_told_without_whole_bodies_and_only_where_something_changes(
     assert school.told(lesson)[2:] == [
         ("LessonChanged", {"title": ["Food safety", "Hygiene"], "body": ["(not shown)", "(not shown)"]})
     ]
-    assert school.ask(content.named, school.id, "HYGIENE") == changed
+    assert school.ask(content_record.named, school.id, "HYGIENE") == changed
     with pytest.raises(NotFound):
-        school.ask(content.named, school.id, "Food safety")
+        school.ask(content_record.named, school.id, "Food safety")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_text_that_cannot_be_kept_is_refused_and_nothing_is_written(
     lesson = school.lesson()
     with pytest.raises(InvalidValue):
         school.do(lessons.change, lesson, **texts)
-    assert school.ask(content.search, school.id) == [_without_body(lesson)]
+    assert school.ask(content_record.search, school.id) == [_without_body(lesson)]
     assert school.content(lesson) == lesson
 
 
@@ -87,14 +87,14 @@ def test_the_author_is_whoever_is_signed_in_and_their_content_outlives_them(scho
         school.do(lessons.create, school.id, "Rolls", "", author_id="nobody")
     school.do(users.archive, cleo)
     assert school.content(lesson) == lesson
-    assert [one.title for one in school.ask(content.search, school.id, author_id=cleo.id)] == ["Cakes", "Tarts"]
+    assert [one.title for one in school.ask(content_record.search, school.id, author_id=cleo.id)] == ["Cakes", "Tarts"]
     assert school.assign(school.hire(), lesson).state == "incomplete"
 
 
 def test_content_is_found_by_kind_state_and_part_of_the_title_in_pages(school: School) -> None:
     safety, fire = school.lesson("Food safety"), school.lesson("Fire 100%_safe", publish=False)
     path = school.path(safety, title="Safe from the first day")
-    search = lambda **how: [one.id for one in school.ask(content.search, school.id, **how)]  # noqa: E731
+    search = lambda **how: [one.id for one in school.ask(content_record.search, school.id, **how)]  # noqa: E731
     assert search() == [safety.id, fire.id, path.id]
     assert search(kind="path") == [path.id]
     assert search(state="draft") == [fire.id]
@@ -108,26 +108,26 @@ def test_content_is_found_by_kind_state_and_part_of_the_title_in_pages(school: S
 def test_two_of_one_title_are_named_by_their_ids_and_the_living_one_goes_first(school: School) -> None:
     old, new = school.lesson(), school.lesson()
     with pytest.raises(Conflict, match="More than one lesson is titled") as refused:
-        school.ask(content.named, school.id, "food SAFETY", kind="lesson")
+        school.ask(content_record.named, school.id, "food SAFETY", kind="lesson")
     assert old.id in refused.value.message
     assert new.id in refused.value.message
-    assert school.ask(content.named, school.id, old.id) == old
+    assert school.ask(content_record.named, school.id, old.id) == old
     old = school.do(content.archive, old)
-    assert school.ask(content.named, school.id, "Food safety") == new
+    assert school.ask(content_record.named, school.id, "Food safety") == new
     school.do(content.archive, new)
     school.path(school.lesson("Knives"), title="Food safety")
-    assert school.ask(content.named, school.id, "Food safety").kind == "path"
+    assert school.ask(content_record.named, school.id, "Food safety").kind == "path"
     with pytest.raises(NotFound, match="There is no path"):
-        school.ask(content.named, school.id, old.id, kind="path")
+        school.ask(content_record.named, school.id, old.id, kind="path")
 
 
 def test_another_company_s_content_is_none(school: School) -> None:
     lesson = school.lesson()
     other = school.do(companies.create, f"umbra-{clock.new_id()[:18]}", "Umbra")
-    assert school.ask(content.find, other.id, lesson.id) is None
-    assert school.ask(content.search, other.id) == []
+    assert school.ask(content_record.find, other.id, lesson.id) is None
+    assert school.ask(content_record.search, other.id) == []
     with pytest.raises(NotFound):
-        school.ask(content.named, other.id, "Food safety")
+        school.ask(content_record.named, other.id, "Food safety")
     with pytest.raises(InvalidValue, match="no lesson of this company"):
         school.do(paths.create, other.id, "First week", [lesson])
 
@@ -163,7 +163,7 @@ def test_a_path_is_published_after_its_lessons(school: School) -> None:
         school.do(content.publish, path)
     with pytest.raises(Conflict, match="The lesson Two"):
         school.path(draft)
-    assert [found.id for found in school.ask(content.search, school.id, kind="path")] == [path.id]
+    assert [found.id for found in school.ask(content_record.search, school.id, kind="path")] == [path.id]
     school.do(content.publish, draft)
     assert school.do(content.publish, path).state == "published"
     with pytest.raises(Conflict, match="is a draft"):
@@ -197,7 +197,7 @@ def test_a_lesson_is_taken_out_of_a_path_only_while_nobody_is_at_work_on_it(scho
 
 @pytest.mark.parametrize("make", [lambda school: school.lesson(), lambda school: school.path(school.lesson("One"))])
 def test_archived_content_takes_nothing_new_and_comes_back_as_it_was(
-    school: School, make: Callable[[School], content.Content]
+    school: School, make: Callable[[School], content_record.Content]
 ) -> None:
     thing, leo = make(school), school.hire()
     assigned = school.assign(leo, thing)
@@ -235,7 +235,7 @@ def test_a_lesson_is_no_path_and_a_path_no_lesson(school: School) -> None:
         school.do(paths.change, lesson, title="Other")
 
 
-def _without_body(lesson: content.Content) -> content.Content:
+def _without_body(lesson: content_record.Content) -> content_record.Content:
     import dataclasses
 
     return dataclasses.replace(lesson, body=None)

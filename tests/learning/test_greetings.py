@@ -9,7 +9,7 @@ import pytest
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.jobs.tasks import TASKS
-from rollbook.learning import content, group_assignments, triggers
+from rollbook.learning import content_record, group_assignments, triggers
 from rollbook.people import groups, memberships, smart_groups, users
 from rollbook.people.record import User
 from tests.cast import LEO, MONA
@@ -29,7 +29,7 @@ def work(school: School) -> list[str]:
 
 
 def titles(school: School, user: User) -> list[str]:
-    return [school.ask(content.get, school.id, one.content_id).title for one in school.of(user)]
+    return [school.ask(content_record.get, school.id, one.content_id).title for one in school.of(user)]
 
 
 def test_joining_a_group_that_is_followed_is_answered_and_one_that_is_not_asks_for_nothing(school: School) -> None:

@@ -12,8 +12,8 @@ from rollbook import clock
 from rollbook.activity import queue
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.jobs.tasks import TASKS
-from rollbook.learning import assignments, content, due, group_assignments, newcomers, triggers
-from rollbook.learning.content import Content
+from rollbook.learning import assignments, content, content_record, due, group_assignments, newcomers, triggers
+from rollbook.learning.content_record import Content
 from rollbook.learning.group_assignments import GroupAssignment
 from rollbook.people import companies, groups, memberships, users
 from rollbook.people.groups import Group
@@ -45,7 +45,7 @@ def greet(school: School, user: User, group: Group, **how: Any) -> list[str]:
     """As the task does when somebody has joined; what they were given, by title."""
     how = {"act_id": clock.new_id(), "since": clock.now()} | how
     made = school.do(newcomers.greet, school.id, user.id, group.id, **how)
-    return [school.ask(content.get, school.id, one.content_id).title for one in made]
+    return [school.ask(content_record.get, school.id, one.content_id).title for one in made]
 
 
 def states(school: School, *people: User) -> list[list[tuple[int, str]]]:

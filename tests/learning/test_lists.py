@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rollbook import clock
-from rollbook.learning import assignment_lists, assignments, content, due
+from rollbook.learning import assignment_lists, assignments, content, content_record, due
 from rollbook.people import companies, users
 from tests.cast import LEO, MONA
 from tests.learning.school import School
@@ -37,7 +37,7 @@ def test_archived_content_and_what_was_withdrawn_are_listed_when_asked_for(schoo
     leo = school.hire()
     for title in ("published", "archived", "withdrawn"):
         school.assign(leo, school.lesson(title))
-    school.do(content.archive, school.ask(content.named, school.id, "archived"))
+    school.do(content.archive, school.ask(content_record.named, school.id, "archived"))
     school.do(assignments.withdraw, school.of(leo)[2])
     assert listed(school) == [("Leo", "published")]
     assert listed(school, archived_content=True) == [("Leo", "archived")]

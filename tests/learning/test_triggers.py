@@ -9,8 +9,8 @@ import pytest
 
 from rollbook import clock
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.learning import content, due, triggers
-from rollbook.learning.content import Content
+from rollbook.learning import content, content_record, due, triggers
+from rollbook.learning.content_record import Content
 from rollbook.people import companies, users
 from rollbook.people.record import User
 from tests.cast import OTTO
@@ -20,7 +20,7 @@ from tests.learning.school import School
 def fire(school: School, user: User, completed: Content, **how: Any) -> list[str]:
     how = {"act_id": clock.new_id(), "since": clock.now()} | how
     made = school.do(triggers.fire_after, school.id, user.id, completed.id, **how)
-    return [school.ask(content.get, school.id, one.content_id).title for one in made]
+    return [school.ask(content_record.get, school.id, one.content_id).title for one in made]
 
 
 def test_what_follows_a_completion_is_assigned_by_its_task_in_one_mail(school: School) -> None:

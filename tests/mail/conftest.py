@@ -13,7 +13,7 @@ from rollbook import clock
 from rollbook.activity import outbox, queue
 from rollbook.activity.outbox import Mail
 from rollbook.jobs.post import Post
-from rollbook.learning.content import Content
+from rollbook.learning.content_record import Content
 from rollbook.mail.delivery import Server
 from rollbook.people.record import User
 from tests.conftest import House

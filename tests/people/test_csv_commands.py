@@ -73,7 +73,7 @@ def test_a_file_goes_in_and_out_again(home: dict[str, str], tmp_path: Path) -> N
     shown = json.loads(rollbook(home, "export", "acme", "people", "--json").stdout)
     assert shown["columns"][:4] == ["id", "external_id", "user_name", "email"]
     assert [row[4] for row in shown["rows"]] == ["Léo", "Ada"]
-    assert rollbook(home, "export", "acme", "people").stdout == out.read_text("utf-8-sig").replace("\r\n", "\n")
+    assert rollbook(home, "export", "acme", "people").stdout == out.read_bytes().decode("utf-8-sig")
 
     changed = rollbook(
         home, "import", "acme", "-", "--dry-run", stdin="email,location,archived\nleo@acme.example,-,yes\n"

@@ -24,7 +24,7 @@ from rollbook.people import users as people
 from tests import postgres
 from tests.cast import ADA, LEO, patch, scim_user
 from tests.conftest import OPERATOR
-from tests.servers import PLAIN, SECRET, ProcessServer, environment, rollbook
+from tests.servers import PLAIN, SECRET, ProcessServer, environment, program
 
 NEW_SECRET = "another secret of the tests, as long"
 CANARY = "canary-7f3a9c-must-not-be-kept"
@@ -190,7 +190,7 @@ def test_a_mistyped_key_is_told_from_nothing(own: Installation) -> None:
 
 def test_a_process_with_another_secret_refuses_to_start(own: Installation, address: dict[str, str]) -> None:
     issue(own)
-    ended = rollbook(address | {"ROLLBOOK_SECRET": NEW_SECRET}, "serve", "--port", "0")
+    ended = program(address | {"ROLLBOOK_SECRET": NEW_SECRET}, "serve", "--port", "0")
     assert ended.returncode == 1
     last = ended.stderr.strip().splitlines()[-1]
     assert "ROLLBOOK_SECRET is not the one" in last

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from rollbook.database import Tx
 from rollbook.database.tables import active_users, content
 from rollbook.database.tables import assignments as table
+from rollbook.learning.assignment_record import status_of
 from rollbook.learning.reports import counting, people
 from rollbook.learning.reports.filters import OF_ASSIGNMENTS, OF_PEOPLE
 from rollbook.learning.reports.shape import Page, Question, Report, column, cut
@@ -42,7 +43,7 @@ def _page(tx: Tx, ask: Question) -> Page:
     rows = []
     for line in found:
         content_id, title, kind, round_, state, opened_at, due_on, *ended, id_ = line[len(people.OF_PERSON) :]
-        status = counting.status_of(state, due_on, ask.day)
+        status = status_of(state, due_on, ask.day)
         about = [content_id, title, kind, round_, status, opened_at, due_on, *ended]
         rows.append([id_, *people.shown(line), *about])
     return Page(COLUMNS, rows, after)

@@ -20,6 +20,7 @@ from rollbook.activity import events as events_
 from rollbook.database import Row, Tx
 from rollbook.database.tables import assignment_rounds, assignments, content, events, users
 from rollbook.errors import InvalidValue
+from rollbook.learning.assignment_record import status_of
 from rollbook.learning.reports import counting
 from rollbook.learning.reports.export import Reader
 from rollbook.learning.reports.shape import MOST_ROWS, Page, column, cursor, key_of
@@ -277,4 +278,4 @@ def _status(then: _Round, reading: Reading) -> str | None:
         return "completed"
     if then.withdrawn_at is not None and then.withdrawn_at < reading.end:
         return None
-    return counting.status_of("incomplete", then.due_on, reading.as_of.isoformat())
+    return status_of("incomplete", then.due_on, reading.as_of.isoformat())

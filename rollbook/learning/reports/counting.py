@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, select
 
 from rollbook.database import Tx
 from rollbook.database.tables import active_users, assignments, content
+from rollbook.learning.assignment_record import has_status
 from rollbook.learning.reports.shape import Column, Question, column
 
 MOST_NAMED = 200
@@ -34,7 +35,7 @@ def counted(ask: Question, *, content_chosen: bool = False) -> list[ColumnElemen
     if not content_chosen:
         conditions += of_content(ask, row.content_id)
     if filters.status is not None:
-        conditions.append(has_status(filters.status, ask))
+        conditions.append(has_status(filters.status, ask.day))
     if filters.since is not None:
         conditions.append(row.opened_at >= filters.since.isoformat())
     if filters.until is not None:
@@ -63,27 +64,13 @@ def _archived(company_id: str) -> Select[Any]:
     return select(content.c.id).where(content.c.company_id == company_id, content.c.state == "archived")
 
 
-def has_status(status: str, ask: Question) -> ColumnElement[bool]:
-    """That an assignment has this status today."""
-    row = assignments.c
-    if status == "completed":
-        return row.state == "completed"
-    late = row.due_on.is_not(None) & (row.due_on < ask.day)
-    return (row.state == "incomplete") & (late if status == "overdue" else ~late)
-
-
-def status_of(state: str, due_on: str | None, day: str) -> str:
-    """The same of a row that was read."""
-    return "overdue" if state == "incomplete" and due_on is not None and due_on < day else state
-
-
 def totals(ask: Question) -> tuple[ColumnElement[Any], ...]:
     """What `numbers` makes the columns TOTALS of: all, completed, overdue."""
     row = assignments.c
     return (
         func.count(),
         func.count().filter(row.state == "completed"),
-        func.count().filter(row.state == "incomplete", row.due_on < ask.day),
+        func.count().filter(has_status("overdue", ask.day)),
     )
 
 
@@ -116,10 +103,3 @@ def is_person() -> ColumnElement[bool]:
 def is_content() -> ColumnElement[bool]:
     """That an assignment is of a row of `content`."""
     return (content.c.company_id == assignments.c.company_id) & (content.c.id == assignments.c.content_id)
-
-
-def is_returned(opened_at: str, due_on: str, away_from: str | None, away_until: str | None) -> bool:
-    """Whether it fell due while its person was archived, as `assignment_record.returned` says: listed, never mailed."""
-    if away_from is None or away_until is None:
-        return False
-    return opened_at < away_until and away_from < f"{due_on}T24" <= away_until

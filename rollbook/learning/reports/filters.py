@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue, NotFound
-from rollbook.learning import content as contents
+from rollbook.learning import content_record
 from rollbook.people import field_values, fields, groups
 from rollbook.people.folding import fold
 
@@ -96,7 +96,7 @@ def read(
     if first and last and first > last:
         raise InvalidValue(f"{first} comes after {last}; turn the two around.", field="since")
     chosen = _meant("group", groups.named, tx, company_id, group) if group is not None else None
-    piece = _meant("content", contents.named, tx, company_id, content) if content is not None else None
+    piece = _meant("content", content_record.named, tx, company_id, content) if content is not None else None
     return Filters(
         group_id=chosen.id if chosen is not None else None,
         everyone=chosen is not None and chosen.kind == "everyone",

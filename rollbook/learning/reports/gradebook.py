@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from rollbook.database import Tx
 from rollbook.database.tables import active_users, assignments, content
+from rollbook.learning.assignment_record import State, status_of
 from rollbook.learning.reports import counting, people
 from rollbook.learning.reports.filters import OF_ASSIGNMENTS, OF_PEOPLE
 from rollbook.learning.reports.shape import Column, Page, Question, Report, column
@@ -54,8 +55,8 @@ def _cells(tx: Tx, ask: Question, ids: Sequence[str]) -> dict[str, list[tuple[st
     return cells
 
 
-def _cell(state: str, due_on: str | None, score: int | None, day: str) -> str:
-    status = counting.status_of(state, due_on, day)
+def _cell(state: State, due_on: str | None, score: int | None, day: str) -> str:
+    status = status_of(state, due_on, day)
     return f"{status} {score}" if status == "completed" and score is not None else status
 
 

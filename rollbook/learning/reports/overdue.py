@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from rollbook.database import Tx
 from rollbook.database.tables import active_users, assignments, content
+from rollbook.learning.assignment_record import RETURNED
 from rollbook.learning.reports import counting, people
 from rollbook.learning.reports.filters import OF_PEOPLE
 from rollbook.learning.reports.shape import Page, Question, Report, column, cut, known
@@ -23,10 +24,9 @@ COLUMNS = [
 
 
 def _page(tx: Tx, ask: Question) -> Page:
-    row, user = assignments.c, active_users.c
-    away = (row.opened_at, user.away_from, user.away_until)
+    row = assignments.c
     query = (
-        select(*people.OF_PERSON, content.c.id, content.c.title, *away, row.due_on, row.id)
+        select(*people.OF_PERSON, content.c.id, content.c.title, RETURNED, row.due_on, row.id)
         .join_from(assignments, active_users, counting.is_person())
         .join(content, counting.is_content())
         .where(row.company_id == ask.company_id, *people.chosen(ask), *counting.of_content(ask, row.content_id))
@@ -43,10 +43,9 @@ def _page(tx: Tx, ask: Question) -> Page:
     found, after = cut(listed, ask.limit, lambda line: (line[-2], line[-1]))
     rows = []
     for line in found:
-        content_id, title, opened_at, away_from, away_until, due_on, _ = line[len(people.OF_PERSON) :]
+        content_id, title, returned, due_on, _ = line[len(people.OF_PERSON) :]
         days = (ask.today - date.fromisoformat(due_on)).days
-        returned = counting.is_returned(opened_at, due_on, away_from, away_until)
-        rows.append([*people.shown(line), content_id, title, due_on, days, returned])
+        rows.append([*people.shown(line), content_id, title, due_on, days, bool(returned)])
     return Page(COLUMNS, rows, after)
 
 
