@@ -112,11 +112,12 @@ def _switch(tx: Tx, group: Group, version: Version, *, now: datetime) -> bool:
 def _tell(tx: Tx, group: Group, version: Version, *, now: datetime) -> bool:
     """Tells the next people who came or went with the switch; archived people are told when they are restored."""
     assert version.told is not None
-    present = _rows(tx, group, version.version, version.cursor)
-    told = _rows(tx, group, version.told, version.cursor)
-    ends = [rows[-1] for rows in (present, told) if len(rows) == SCAN]
+    versions = (version.version, version.told, *_untold(tx, group, version))
+    rows = [_rows(tx, group, one, version.cursor) for one in versions]
+    ends = [page[-1] for page in rows if len(page) == SCAN]
     last = min(ends) if ends else None
-    different = sorted(user_id for user_id in {*present} ^ {*told} if last is None or user_id <= last)
+    in_all = set.intersection(*map(set, rows))
+    different = sorted(id_ for id_ in set().union(*rows) - in_all if last is None or id_ <= last)
     if len(different) > TELL:
         different = different[:TELL]
         last = different[-1]
@@ -137,11 +138,13 @@ def _tell_these(tx: Tx, group: Group, version: Version, different: Sequence[str]
     rows = second_looks.in_versions(tx, group, (version.version, version.told), different)
     joined: list[Facts] = []
     left: list[Facts] = []
+    passed: list[Facts] = []  # in or out meanwhile, and as they were told they are: only rules that read the group know
     kept: list[str] = []
     not_kept: list[str] = []
     for facts in people:
         now_in, was_in = (facts.id, version.version) in rows, (facts.id, version.told) in rows
         if now_in == was_in:
+            passed.append(facts)
             continue
         if facts.here:
             (joined if now_in else left).append(facts)
@@ -154,13 +157,13 @@ def _tell_these(tx: Tx, group: Group, version: Version, different: Sequence[str]
     for facts in people:
         if facts in joined or facts in left:
             second_looks.tell(tx, group, version, facts, facts in joined, now=now)
-    second_looks.follow_on(tx, group, version, [*joined, *left], now=now)
+    second_looks.follow_on(tx, group, version, [*joined, *left, *passed], now=now)
 
 
 def _clear(tx: Tx, group: Group) -> bool:
     """Removes rows of versions that count no more; False where there are none left."""
     live = rule_versions.in_state(tx, group.company_id, group.id, "live")
-    needed = {group.version, live.told if live is not None else None}
+    needed = {group.version, live.told, *_untold(tx, group, live)} if live is not None else {group.version}
     for old in [0, *rule_versions.replaced(tx, group.company_id, group.id)]:
         if old in needed:
             continue
@@ -176,6 +179,16 @@ def _told_before(tx: Tx, group: Group) -> int:
     """The version whose members were told: the present one, or one before it where the telling is not done."""
     live = rule_versions.in_state(tx, group.company_id, group.id, "live")
     return live.told if live is not None and live.told is not None else group.version
+
+
+def _untold(tx: Tx, group: Group, live: Version) -> list[int]:
+    """The versions that were switched on since the one that people were told of last: rules that read the group may
+    have counted whom they held. Those that were given up before are among them, and do no harm.
+    """
+    if live.told is None:
+        return []
+    replaced = rule_versions.replaced(tx, group.company_id, group.id)
+    return [version for version in replaced if live.told < version < live.version]
 
 
 def _rows(tx: Tx, group: Group, version: int, after: str) -> list[str]:

@@ -82,7 +82,7 @@ def test_every_letter_is_judged_alike_by_uniqueness_filter_and_link(house: House
             verdicts["e-mail"] = refused(tx, Profile(f"newer{number}", other_email, "Leo", "L"), "email")
         if expected:
             posted = Profile(another, f"{other}{number}@acme.example", "Leo", "Linden", external_id=f"00u{number}")
-            arrival = arrivals.arrive(tx, company_id, posted, actor=CLIENT, now=clock.now())
+            arrival = arrivals.arrive(tx, company_id, posted, texts={}, actor=CLIENT, now=clock.now())
             verdicts["link"] = (arrival.outcome, arrival.user.id) == ("linked", leo.id)
         for what, verdict in verdicts.items():
             if verdict != expected:

@@ -110,6 +110,36 @@ def test_the_task_builds_and_running_it_again_changes_nothing(company: Company) 
     assert look_back["due_at"] > clock.later(clock.now(), seconds=30)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_rule_that_was_replaced_before_all_were_told_reaches_the_rules_that_read_it(
+    company: Company, again: bool
+) -> None:
+    """Whoever it held was counted by a rule that was built meanwhile, and nobody tells of them: they are as they were."""
+    company.many(7, location="Lyon")
+    town = company.smart("Town", "location = Paris")
+    reader = company.smart("Reader", "location = Paris")
+
+    def switch(group: Group, rule: str) -> int:
+        company.rule(group, rule, built=False)
+        version = dict(company.ask(rule_builds.pending, company.id))[group.id]
+        while company.ask(groups.get, company.id, group.id).version != version:
+            company.step(group.id, version)
+        return version
+
+    counted = switch(town, "location = Lyon")
+    company.rule(reader, "group Town", built=False)
+    run_to_the_end(company, reader.id, 2)
+    assert len(company.members(reader)) == 7
+    if again:
+        switch(town, "location = Rome")
+        company.step(town.id, counted)  # its task is run once more, and removes nothing that is needed
+    switch(town, "location = Turin")
+    company.build()
+    assert company.members(town) == company.members(reader) == set()
+    assert [move for move in moves(company) if move[2] == "Town"] == []
+    assert {row["version"] for row in rows(company) if row["group_id"] == town.id} == set()
+
+
 def test_two_workers_at_the_same_build_are_as_good_as_one(company: Company) -> None:
     people = towns(company, 20)
     town = company.smart("Town", "location = Lyon", built=False)
