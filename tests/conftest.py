@@ -170,6 +170,11 @@ def make_field(house: House) -> Callable[..., Field]:
     return field
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest begin first: what begins last is waited for by everybody else."""
+    items.sort(key=lambda item: not (item.get_closest_marker("long") or item.get_closest_marker("slow")))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The numbers that tests recorded with `record_property`, as one table."""
     rows = [

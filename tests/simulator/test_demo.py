@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_every_step_of_the_demo_holds(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     done = subprocess.run(
