@@ -114,7 +114,7 @@ def test_the_task_builds_and_running_it_again_changes_nothing(company: Company) 
 def test_a_rule_that_was_replaced_before_all_were_told_reaches_the_rules_that_read_it(
     company: Company, again: bool
 ) -> None:
-    """Whoever it held was counted by a rule that was built meanwhile, and nobody tells of them: they are as they were."""
+    """Whoever it held was counted by a rule that was built meanwhile, and nobody tells them: they are as they were."""
     company.many(7, location="Lyon")
     town = company.smart("Town", "location = Paris")
     reader = company.smart("Reader", "location = Paris")
