@@ -23,13 +23,13 @@ from typing import Any
 
 import httpx2
 import time_machine
-from playwright.sync_api import FloatRect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, sync_playwright
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from rollbook import clock, settings  # noqa: E402
+from rollbook import settings  # noqa: E402
 from rollbook.cli import app  # noqa: E402
 from rollbook.database import Collision, Database, Tx  # noqa: E402
 from rollbook.errors import RollbookError  # noqa: E402
@@ -44,6 +44,7 @@ CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 PUBLIC = "https://learning.acme.example"
 # Width, and how many lines of the log are seen.
 PICTURES = {"provisioning.png": (1280, 6), "provisioning-390.png": (390, 2)}
+LEARNERS_PAGE = "assignments-390.png"
 
 # Given and family name, Location, Business Unit, job title.
 HIRES = (
@@ -93,9 +94,9 @@ class Story:
         with time_machine.travel(self.now - timedelta(**before), tick=True):
             yield
 
-    def operator(self, *words: str) -> Any:
+    def operator(self, *words: str, given: str | None = None) -> Any:
         """A command of the operator, and its JSON."""
-        result = CliRunner().invoke(app, [*words, "--json"], env=self._environment)
+        result = CliRunner().invoke(app, [*words, "--json"], env=self._environment, input=given)
         if result.exit_code:
             raise RuntimeError(f"{' '.join(words)}: {result.output} {result.exception}")
         return json.loads(result.stdout)
@@ -122,7 +123,7 @@ class Story:
 
     def remember_use(self) -> None:
         """What the server would store within a minute: when the key was used last."""
-        at = clock.later(self.now, minutes=-3)
+        at = self.now - timedelta(minutes=3)
 
         def work(tx: Tx) -> None:
             company = companies.get(tx, "acme")
@@ -229,12 +230,64 @@ def go_on(story: Story) -> None:
         story.send("PUT", f"/Users/{story.ids['Linden']}", put, expect=200)
 
 
-def take(link: str, directory: Path, *, dark: bool, whole: bool) -> None:
-    """Signs in as Ada would and takes the pictures."""
+# Title, description, days until it is due.
+LESSONS = (
+    ("Working safely with ladders", "Choosing one, setting it up, and when to leave it alone.", -3),
+    ("Welcome to Acme", "Who we are, where things are, whom to ask.", 4),
+    ("Fire drill", "What you do when the bell rings.", 11),
+)
+LEO, LEOS_NAME = "leo.linden@acme.example", ("--given", "Leo", "--family", "Linden")
+STEPS = ("Meet a customer", "Listen first", "Write an offer")
+
+
+def train(story: Story) -> None:
+    """What Leo is to do, and has done."""
+    with story.ago(days=9):
+        for title, description, days in LESSONS:
+            write(story, title, description)
+            due = (story.now + timedelta(days=days)).date().isoformat()
+            story.operator("assign", "acme", title, "--user", LEO, "--due", due)
+        for title in STEPS:
+            write(story, title, "")
+        steps = [word for title in STEPS for word in ("--lesson", title)]
+        story.operator("path", "create", "acme", "--title", "Selling at Acme", "--publish", *steps)
+        due = (story.now + timedelta(days=20)).date().isoformat()
+        story.operator("assign", "acme", "Selling at Acme", "--user", LEO, "--due", due)
+    with story.ago(days=2):
+        story.operator("complete", "acme", "Welcome to Acme", LEO, "--score", "95")
+        story.operator("complete", "acme", STEPS[0], LEO)
+
+
+def write(story: Story, title: str, description: str) -> None:
+    """A lesson, published."""
+    words = ["lesson", "create", "acme", "--title", title, "--description", description]
+    story.operator(*words, "--body-file", "-", "--publish", given=f"# {title}\n")
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Chromium, until the pictures are taken."""
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM))
-        page = browser.new_page(color_scheme="dark" if dark else "light")
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM))
+        yield chromium
+        chromium.close()
+
+
+def take_learners_page(link: str, directory: Path, *, dark: bool) -> None:
+    """Signs in as Leo would, on a telephone."""
+    with browser() as chromium:
+        page = chromium.new_page(color_scheme="dark" if dark else "light", viewport={"width": 390, "height": 780})
+        page.goto(link)
+        page.get_by_role("button", name="Sign in").click()
+        page.goto(f"{link.split('/sign-in/')[0]}/assignments")
+        page.screenshot(path=directory / LEARNERS_PAGE, full_page=True)
+
+
+def take(link: str, directory: Path, *, dark: bool, whole: bool) -> None:
+    """Signs in as Ada would and takes the pictures."""
+    with browser() as chromium:
+        page = chromium.new_page(color_scheme="dark" if dark else "light")
         page.goto(link)
         page.get_by_role("button", name="Sign in").click()
         for name, (width, lines) in PICTURES.items():
@@ -244,7 +297,6 @@ def take(link: str, directory: Path, *, dark: bool, whole: bool) -> None:
             assert last is not None  # it is on the page, so it has a place
             clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": int(last["y"] + last["height"])}
             page.screenshot(path=directory / name, full_page=True, clip=None if whole else clip)
-        browser.close()
 
 
 def tell(directory: Path, *, bad_week: bool, dark: bool, whole: bool) -> None:
@@ -260,6 +312,9 @@ def tell(directory: Path, *, bad_week: bool, dark: bool, whole: bool) -> None:
             story.remember_use()
             link = story.invite("Ada", "Lovage", "admin")
             take(link.replace(PUBLIC, server.url), directory, dark=dark, whole=whole)
+            train(story)
+            link = story.operator("user", "invite", "acme", LEO, *LEOS_NAME, "--role", "learner")["sign_in_url"]
+            take_learners_page(link.replace(PUBLIC, server.url), directory, dark=dark)
         finally:
             server.stop()
             installation.close()
