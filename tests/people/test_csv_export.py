@@ -95,6 +95,11 @@ def test_an_export_comes_back_unchanged_and_without_a_formula(house: House, data
     assert company.events() == told
 
 
+def test_a_dash_among_blanks_is_what_somebody_has_and_clears_nothing(company: Company) -> None:
+    company.hire(Profile("leo", "leo@acme.example", "Leo", "Linden", locale=" -", location="- "))
+    assert actions(company.run(company.export())) == {"unchanged": 1}
+
+
 def test_a_manager_whom_provisioning_named_by_id_comes_back_unchanged(company: Company) -> None:
     company.hire(Profile("leo", "leo@acme.example", "Leo", "Linden", manager_value="00umona"))
     assert read_back(company.export())[0]["manager_name"] == "00umona"
