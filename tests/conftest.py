@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import hypothesis
 import pytest
 
 from rollbook import clock, settings
@@ -21,6 +22,10 @@ from rollbook.people.companies import Company
 from rollbook.people.fields import Field
 from tests import postgres
 from tests.servers import PLAIN, ThreadServer, environment
+
+# The short run judges a change, and judges it alike each time; the long one looks for news.
+hypothesis.settings.register_profile("rollbook", derandomize=not os.environ.get("ROLLBOOK_LONG"), database=None)
+hypothesis.settings.load_profile("rollbook")
 
 T = TypeVar("T")
 
