@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-XDIST ?= 3
+XDIST ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-long check lint types layers bench picture clean
