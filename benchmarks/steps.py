@@ -26,6 +26,7 @@ from benchmarks.servers import database_of, postgres_in, prepare, settings_of
 from rollbook import clock, settings
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
+from rollbook.cli.output import stay_at_work
 from rollbook.database import Database, Tx
 from rollbook.installation import Installation, open_installation
 from rollbook.jobs.tasks import TASKS
@@ -157,6 +158,7 @@ def _measure(installation: Installation, address: str) -> Iterator[tuple[str, Ti
     write = database.engine.write
     company_id = write(lambda tx: companies.create(tx, "steps", "Steps", actor=_OPERATOR, now=clock.now())).id
     people = townspeople.fill(database, address, company_id, PEOPLE)
+    stay_at_work()  # as the worker does, and the command that imports
 
     def task(name: str) -> Callable[[Timed], Awaitable[None]]:
         return partial(_run_task, database, company_id, name)

@@ -19,7 +19,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from rollbook import clock, spreadsheet
-from rollbook.cli.output import OPERATOR, Json, Subdomain, opened
+from rollbook.cli.output import OPERATOR, Json, Subdomain, opened, stay_at_work
 from rollbook.errors import InvalidValue
 from rollbook.learning.reports import export as reports
 from rollbook.people import companies
@@ -74,6 +74,7 @@ def import_(
     with opened() as installation, _opened(file) as stream:
         engine = installation.database.engine
         company = engine.read(lambda tx: companies.get(tx, subdomain))
+        stay_at_work()
         task = Import(engine, stream, who=Who(company.id, OPERATOR, "admin"), mail=not no_mail)
         refused = strict and not dry_run and not _all_right(task)
         report = _Report(as_json=json, dry_run=dry_run, refused=refused)

@@ -25,7 +25,7 @@ from rollbook.people.readings import Facts
 from rollbook.people.rule_versions import Version
 from rollbook.people.rules import evaluation, text
 
-LOOK = 300  # people looked at in one write
+LOOK = 150  # people looked at in one write
 SCAN = 1000  # rows of either version compared in one write
 TELL = 60  # people told in one write: each has an event, and what follows it
 REMOVE = 500

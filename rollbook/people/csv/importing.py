@@ -54,7 +54,7 @@ class Import:
         self._columns: Columns = engine.read(lambda tx: columns_.of_company(tx, who.company_id))
         self._sheet: Sheet = spreadsheet.read(file, is_heading=self._columns.is_heading)
         self._headings = self._columns.of_headings(self._sheet.headings)
-        self._people = MOST_PEOPLE
+        self._people = FEWEST_PEOPLE
         self.size = self._sheet.size
 
     def preview(self) -> Iterator[Plan]:
@@ -129,7 +129,8 @@ class Import:
             row, said = chunk[0]
             name = said.get("user_name") or said.get("email") or ""
             return [Plan(row, "error", name, problems=(Problem(getattr(error, "field", None), message),))]
-        self._people = max(FEWEST_PEOPLE, min(MOST_PEOPLE, int(len(chunk) * AIM_SECONDS / seconds)))
+        fitting = min(int(len(chunk) * AIM_SECONDS / seconds), 2 * len(chunk))
+        self._people = max(FEWEST_PEOPLE, min(MOST_PEOPLE, fitting))
         seen.keep(draft, names=False)
         return plans
 
