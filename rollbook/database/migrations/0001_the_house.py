@@ -168,7 +168,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.Text(), nullable=False),
-        sa.CheckConstraint("link IN ('linked', 'known', 'unlinked')", name="ck_users_link"),
+        sa.CheckConstraint("link IN ('linked', 'known', 'unlinked', 'exempt')", name="ck_users_link"),
         sa.CheckConstraint("role IN ('learner', 'creator', 'manager', 'admin')", name="ck_users_role"),
         sa.CheckConstraint("archived_at IS NULL OR email_claim IS NULL", name="ck_users_archived_claims_nothing"),
         sa.ForeignKeyConstraint(["company_id"], ["companies.id"], name="fk_users_company"),

@@ -20,6 +20,15 @@ from rollbook.database.tables.learning import (
     path_progress,
     triggers,
 )
+from rollbook.database.tables.okta import (
+    link_exemptions,
+    okta_changes,
+    okta_connections,
+    okta_fields,
+    okta_people,
+    okta_runs,
+    refused_matches,
+)
 from rollbook.database.tables.outbox import outbox, outbox_items
 from rollbook.database.tables.shape import JsonText, metadata
 from rollbook.database.tables.sign_in import alarms, sessions, sign_in_links
@@ -46,11 +55,18 @@ __all__ = [
     "group_rules",
     "groups",
     "installation",
+    "link_exemptions",
     "metadata",
+    "okta_changes",
+    "okta_connections",
+    "okta_fields",
+    "okta_people",
+    "okta_runs",
     "outbox",
     "outbox_items",
     "path_lessons",
     "path_progress",
+    "refused_matches",
     "sessions",
     "sign_in_links",
     "tasks",

@@ -52,7 +52,7 @@ users = company_table(
     UniqueConstraint("company_id", "email_claim", name="uq_users_email_claim"),
     UniqueConstraint("company_id", "external_id", name="uq_users_external_id"),
     CheckConstraint("role IN ('learner', 'creator', 'manager', 'admin')", name="ck_users_role"),
-    CheckConstraint("link IN ('linked', 'known', 'unlinked')", name="ck_users_link"),
+    CheckConstraint("link IN ('linked', 'known', 'unlinked', 'exempt')", name="ck_users_link"),
     CheckConstraint("archived_at IS NULL OR email_claim IS NULL", name="ck_users_archived_claims_nothing"),
     Index("ix_users_email", "company_id", "email_key"),
     Index("ix_users_name", "company_id", "name_key"),
