@@ -48,6 +48,7 @@ def examine() -> list[Finding]:
     findings += _database(chosen)
     findings += _mail(chosen)
     findings.append(Finding("okta token", "note", "No company has the standard integration, so there is no token."))
+    findings += _okta_hosts(chosen)
     findings += _public_address(chosen)
     return findings
 
@@ -190,6 +191,18 @@ def _outbox(chosen: Settings, database: Database, company: Company) -> Iterator[
             f"{counts['failed']} could not be delivered.",
             f"rollbook outbox {company.subdomain} --state failed says why",
         )
+
+
+def _okta_hosts(chosen: Settings) -> Iterator[Finding]:
+    """Simulated orgs are for trying out: an org address there needs no TLS, and whoever holds the port gets the token."""
+    for entry in chosen.okta_entries:
+        if ":" in entry:
+            yield Finding(
+                "okta hosts",
+                "note",
+                f"Unsafe: an Okta org may be at {entry}, on this machine and over plain http.",
+                "Where real people are, take it out of ROLLBOOK_OKTA_HOSTS.",
+            )
 
 
 def _public_address(chosen: Settings) -> Iterator[Finding]:

@@ -18,6 +18,14 @@ from rollbook.errors import Misconfigured
 _ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+"
 _SENDER = re.compile(rf"{_ADDRESS}|[^<>\"\x00-\x1f\x7f]{{1,100}}<{_ADDRESS}>")
 
+# A label of a host name as the internet has them: letters, digits and inner hyphens.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?")
+_OWN_ORG = re.compile(r"(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\]):(?P<port>[0-9]{1,5})")
+
+# Where Okta itself has its customers' orgs.
+OKTA_DOMAINS = ("okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil")
+
 SECRETS = ("ROLLBOOK_SECRET", "ROLLBOOK_SECRET_PREVIOUS", "ROLLBOOK_DATABASE_URL", "ROLLBOOK_SMTP_URL")
 
 
@@ -60,6 +68,11 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="notifications@localhost",
         description="The sender of every mail: an address, or `Name <address>`.",
+    )
+    okta_hosts: str = Field(
+        default=",".join(OKTA_DOMAINS),
+        description="Domains, separated by commas, that an Okta org address may lie under; https only. An entry with a "
+        "port (`127.0.0.1:9000`) is a simulated org on this machine, plain http allowed: unsafe, and `doctor` says so.",
     )
     trusted_proxies: str = Field(
         default="",
@@ -120,6 +133,20 @@ class Settings(BaseSettings):
             raise ValueError("write it as training@acme.example, or Acme training <training@acme.example>")
         return value.strip()
 
+    @field_validator("okta_hosts")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        folded = value.lower() if value.isascii() else value
+        for entry in _entries(folded):
+            own = _OWN_ORG.fullmatch(entry)
+            if own and is_loopback(own["host"].strip("[]")) and 0 < int(own["port"]) < 65536:
+                continue
+            if ":" in entry:
+                raise ValueError("an entry with a port must be on this machine, as 127.0.0.1:9000 is")
+            if not _DOMAIN.fullmatch(entry) or len(entry) > 253:
+                raise ValueError("write domains of two labels or more, separated by commas, as okta.com is")
+        return folded
+
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: str) -> str:
@@ -131,6 +158,11 @@ class Settings(BaseSettings):
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The trusted proxies as networks."""
         return tuple(ip_network(entry, strict=False) for entry in _entries(self.trusted_proxies))
+
+    @property
+    def okta_entries(self) -> tuple[str, ...]:
+        """The domains, and the `host:port` of simulated orgs, that an Okta org address may lie under; lower case."""
+        return tuple(_entries(self.okta_hosts))
 
     @property
     def scim_base_url(self) -> str:
