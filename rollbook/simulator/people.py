@@ -5,8 +5,9 @@ What is sent about them is in bodies.py; when it is sent is in app.py.
 
 import random
 import unicodedata
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Status = Literal["ACTIVE", "SUSPENDED", "DEPROVISIONED"]
 SyncState = Literal["NEVER", "SYNCHRONIZED", "ERROR"]
@@ -55,7 +56,8 @@ LAST_NAMES = (
 class OktaUser:
     """A person in the simulated Okta's directory; `id` is Okta's own (`00u…`, 20 characters).
 
-    An empty text is an attribute that Okta does not hold.
+    An empty text is an attribute that Okta does not hold. `extra` are further variables of the profile; only
+    the pull API shows them.
     """
 
     id: str
@@ -72,6 +74,7 @@ class OktaUser:
     manager_id: str = ""
     locale: str = "en-US"
     status: Status = "ACTIVE"
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def display_name(self) -> str:

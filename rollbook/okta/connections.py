@@ -1,0 +1,252 @@
+"""How a company's Okta is reached: one row a company, with the token sealed. What is read from there is field_map.py's,
+when is slots.py's; sessions.py opens it, and tries it before anything is saved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from rollbook import clock
+from rollbook.activity import events
+from rollbook.activity.events import Actor
+from rollbook.database import Row, Tx
+from rollbook.database.tables import okta_connections as table
+from rollbook.database.tables import okta_people
+from rollbook.errors import Conflict, InvalidValue, NotFound
+
+Mode = Literal["complement", "full"]
+State = Literal["on", "off", "needs_attention"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+MOST_PEOPLE = 50
+MOST_PERCENT = 5
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A company's standard integration. Without a `group_id` it reads the whole directory; with an `app_id` it sees
+    Okta's own view of each link; `most_people` and `most_percent` say how many archives wait for a person's yes.
+    """
+
+    company_id: str
+    org_url: str
+    group_id: str | None
+    app_id: str | None
+    mode: Mode
+    role_variable: str | None
+    most_people: int
+    most_percent: int
+    sealed_token: str | None = field(repr=False)
+    state: State
+    reason: str | None
+    configured_at: str  # since when it is on: slots before that are none of its
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a connection is to be, but for its token."""
+
+    org_url: str
+    group_id: str | None
+    app_id: str | None = None
+    mode: Mode = "complement"
+    role_variable: str | None = None
+    most_people: int = MOST_PEOPLE
+    most_percent: int = MOST_PERCENT
+
+
+_COLUMNS = tuple(table.c[name] for name in Connection.__dataclass_fields__)
+_OF_COMPANY = table.c.company_id == bindparam("company")
+_ONE = select(*_COLUMNS).where(_OF_COMPANY)
+_ONE_LOCKED = _ONE.with_for_update()
+_INSERT = insert(table)
+_UPDATE = update(table).where(_OF_COMPANY)
+_ANYBODY = select(okta_people.c.okta_id).where(okta_people.c.company_id == bindparam("company")).limit(1)
+
+
+def find(tx: Tx, company_id: str, *, lock: bool = False) -> Connection | None:
+    """The connection of a company, switched on or not."""
+    row = tx.one(_ONE_LOCKED if lock else _ONE, {"company": company_id})
+    return _connection(row) if row else None
+
+
+def get(tx: Tx, company_id: str, *, lock: bool = False) -> Connection:
+    """As `find`; raises NotFound, saying how one is made."""
+    connection = find(tx, company_id, lock=lock)
+    if connection is None:
+        raise NotFound("This company has no standard integration; set it up with: rollbook okta configure SUBDOMAIN")
+    return connection
+
+
+def configure(
+    tx: Tx, company_id: str, wanted: Wanted, *, sealed_token: str | None = None, actor: Actor, now: datetime
+) -> Connection:
+    """Makes the connection, or makes it another one, and switches it on. None keeps the token that is there.
+
+    Raises InvalidValue for what is no id of Okta's, and where a token is missing: the one that is kept is never shown
+    to another org. Raises Conflict while people of another org are remembered (`forget_people`).
+    """
+    wanted = checked(wanted)
+    before = find(tx, company_id, lock=True)
+    moved = before is not None and before.org_url != wanted.org_url
+    if sealed_token is None and (before is None or moved or before.sealed_token is None):
+        raise InvalidValue("This org needs a token of its own; give it with --token-file.", field="token")
+    if moved and has_people(tx, company_id):
+        raise Conflict("People of another org are remembered still; have them forgotten first.", field="org_url")
+    at = clock.text(now)
+    values: dict[str, Any] = {**asdict(wanted), "state": "on", "reason": None, "updated_at": at}
+    if sealed_token is not None:
+        values["sealed_token"] = sealed_token
+    if before is None or moved or before.state == "off":
+        values["configured_at"] = at
+    if before is None:
+        tx.run(_INSERT, {"company_id": company_id, **values})
+    else:
+        tx.run(_UPDATE, {"company": company_id, **values})
+    changes = {
+        name: [getattr(before, name, None), value]
+        for name, value in {**asdict(wanted), "state": "on"}.items()
+        if getattr(before, name, None) != value
+    }
+    if sealed_token is not None:
+        changes["token"] = ["one" if before is not None and before.sealed_token else None, "another"]
+    if changes:
+        events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
+    return get(tx, company_id)
+
+
+def change(
+    tx: Tx,
+    company_id: str,
+    *,
+    mode: Mode | None = None,
+    most_people: int | None = None,
+    most_percent: int | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Connection:
+    """Changes what need not be tried against Okta; None leaves it. Raises NotFound and InvalidValue."""
+    before = get(tx, company_id, lock=True)
+    given = {"mode": mode, "most_people": most_people, "most_percent": most_percent}
+    values = {name: value for name, value in given.items() if value not in (None, getattr(before, name))}
+    if not values:
+        return before
+    checked(_wanted(before, **values))
+    tx.run(_UPDATE, {"company": company_id, **values, "updated_at": clock.text(now)})
+    changes = {name: [getattr(before, name), value] for name, value in values.items()}
+    events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
+    return get(tx, company_id)
+
+
+def switch_on(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> Connection:
+    """From the next slot on it runs. Idempotent. Raises NotFound, and Conflict where the token was taken away."""
+    before = get(tx, company_id, lock=True)
+    if before.state == "on":
+        return before
+    if before.sealed_token is None:
+        raise Conflict("There is no token any more; give one: rollbook okta configure SUBDOMAIN.", field="token")
+    at = clock.text(now)
+    since = at if before.state == "off" else before.configured_at
+    tx.run(_UPDATE, {"company": company_id, "state": "on", "reason": None, "configured_at": since, "updated_at": at})
+    events.record(tx, company_id, "OktaSwitchedOn", company_id, {"state": [before.state, "on"]}, actor=actor, now=now)
+    return get(tx, company_id)
+
+
+def switch_off(tx: Tx, company_id: str, *, forget_token: bool = False, actor: Actor, now: datetime) -> Connection:
+    """Nothing is read any more; what was read stays, and so does the token unless it is to be forgotten. Idempotent."""
+    before = get(tx, company_id, lock=True)
+    forgets = forget_token and before.sealed_token is not None
+    if before.state == "off" and not forgets:
+        return before
+    values: dict[str, Any] = {"state": "off", "reason": None, "updated_at": clock.text(now)}
+    changes: dict[str, list[Any]] = {} if before.state == "off" else {"state": [before.state, "off"]}
+    if forgets:
+        values["sealed_token"] = None
+        changes["token"] = ["one", None]
+    tx.run(_UPDATE, {"company": company_id, **values})
+    events.record(tx, company_id, "OktaSwitchedOff", company_id, changes, actor=actor, now=now)
+    return get(tx, company_id)
+
+
+def set_state(tx: Tx, company_id: str, state: State, reason: str | None = None, *, actor: Actor, now: datetime) -> None:
+    """What a run found out: that it needs attention, or none any more. One that is switched off stays off."""
+    before = find(tx, company_id, lock=True)
+    if before is None or before.state == "off" or (before.state, before.reason) == (state, reason):
+        return
+    tx.run(_UPDATE, {"company": company_id, "state": state, "reason": reason, "updated_at": clock.text(now)})
+    if state != before.state:
+        changes = {"state": [before.state, state]}
+        events.record(tx, company_id, "OktaStateChanged", company_id, changes, actor=actor, now=now)
+
+
+def reseal(tx: Tx, company_id: str, again: Callable[[str], str], *, now: datetime) -> bool:
+    """Seals the token anew, as `again` does it, after the operator's secret was changed; False where there is none."""
+    before = find(tx, company_id, lock=True)
+    if before is None or before.sealed_token is None:
+        return False
+    tx.run(_UPDATE, {"company": company_id, "sealed_token": again(before.sealed_token), "updated_at": clock.text(now)})
+    return True
+
+
+def has_people(tx: Tx, company_id: str) -> bool:
+    """Whether what Okta said of anybody is remembered."""
+    return tx.one(_ANYBODY, {"company": company_id}) is not None
+
+
+def forget_people(tx: Tx, company_id: str, *, limit: int = 500) -> int:
+    """Forgets what Okta said of at most so many people, as they mean nothing in another org; how many they were."""
+    mine = okta_people.c.company_id == company_id
+    found = [row[0] for row in tx.search(select(okta_people.c.okta_id).where(mine).limit(limit))]
+    if found:
+        gone = delete(okta_people).where(mine, okta_people.c.okta_id.in_(found))
+        tx.search(gone.returning(okta_people.c.okta_id))
+    return len(found)
+
+
+def checked(wanted: Wanted) -> Wanted:
+    """The same; raises InvalidValue for what cannot be."""
+    for name, value in (("group", wanted.group_id), ("app", wanted.app_id)):
+        if value is not None and not _ID.fullmatch(value):
+            raise InvalidValue(
+                f"{value[:60]!r} is no id of a {name}: copy it from the end of the {name}'s address in Okta's admin "
+                f"console, as in 00g1abcd2EFGH3ijk4l5.",
+                field=f"{name}_id",
+            )
+    if wanted.mode not in MODES:
+        raise InvalidValue(f"{wanted.mode!r} is no mode; use complement or full.", field="mode")
+    if wanted.role_variable is not None:
+        check_variable(wanted.role_variable, field="role_variable")
+        if wanted.mode != "full":
+            raise InvalidValue("Only in full mode may Okta say somebody's role.", field="role_variable")
+    if not 0 <= wanted.most_people <= 1_000_000:
+        raise InvalidValue("The most people to archive unasked is a number from 0 to 1,000,000.", field="most_people")
+    if not 0 <= wanted.most_percent <= 100:
+        raise InvalidValue("The most per cent to archive unasked is a number from 0 to 100.", field="most_percent")
+    return wanted
+
+
+def check_variable(name: str, *, field: str = "variable") -> None:
+    """Raises InvalidValue where this cannot be a variable of Okta's profile."""
+    if not _VARIABLE.fullmatch(name):
+        raise InvalidValue(
+            f"{name[:60]!r} is no variable name; copy it from Okta's Profile Editor, as in hireDate.", field=field
+        )
+
+
+def _wanted(connection: Connection, **other: Any) -> Wanted:
+    kept = {name: getattr(connection, name) for name in Wanted.__dataclass_fields__}
+    return Wanted(**(kept | other))
+
+
+def _connection(row: Row) -> Connection:
+    return Connection(*row)

@@ -1,0 +1,1 @@
+"""The standard integration: the pull from Okta."""
