@@ -86,7 +86,7 @@ def _do(
     if user is None:
         return None, _NO_LONGER
     if plan.kind == "archive":
-        back = users.back_since(tx, run.company_id, user.id)
+        back = user.away_until
         if back is not None and run.started_at is not None and back >= run.started_at:
             return None, _CAME_BACK
     _change(tx, run, user, plan, now=now)
