@@ -5,7 +5,6 @@ when is slots.py's; sessions.py opens it, and tries it before anything is saved.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -137,10 +136,12 @@ def change(
 ) -> Connection:
     """Changes what need not be tried against Okta; None leaves it. Raises NotFound and InvalidValue."""
     before = get(tx, company_id, lock=True)
-    given = {"mode": mode, "most_people": most_people, "most_percent": most_percent}
+    given: dict[str, Any] = {"mode": mode, "most_people": most_people, "most_percent": most_percent}
     values = {name: value for name, value in given.items() if value not in (None, getattr(before, name))}
     if not values:
         return before
+    if mode == "complement" and before.role_variable is not None:
+        values["role_variable"] = None  # which only full mode has
     checked(_wanted(before, **values))
     tx.run(_UPDATE, {"company": company_id, **values, "updated_at": clock.text(now)})
     changes = {name: [getattr(before, name), value] for name, value in values.items()}
@@ -189,13 +190,9 @@ def set_state(tx: Tx, company_id: str, state: State, reason: str | None = None, 
         events.record(tx, company_id, "OktaStateChanged", company_id, changes, actor=actor, now=now)
 
 
-def reseal(tx: Tx, company_id: str, again: Callable[[str], str], *, now: datetime) -> bool:
-    """Seals the token anew, as `again` does it, after the operator's secret was changed; False where there is none."""
-    before = find(tx, company_id, lock=True)
-    if before is None or before.sealed_token is None:
-        return False
-    tx.run(_UPDATE, {"company": company_id, "sealed_token": again(before.sealed_token), "updated_at": clock.text(now)})
-    return True
+def reseal(tx: Tx, connection: Connection, sealed_token: str, *, now: datetime) -> None:
+    """Keeps the same token as it is sealed under another secret of the operator's."""
+    tx.run(_UPDATE, {"company": connection.company_id, "sealed_token": sealed_token, "updated_at": clock.text(now)})
 
 
 def has_people(tx: Tx, company_id: str) -> bool:
