@@ -24,9 +24,11 @@ Changes = Mapping[str, Sequence[Any]]  # field -> [before, after]
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who does it: a provisioning client by its key, an API key, the operator, a signed-in user, or a task."""
+    """Who does it: a provisioning client by its key, an API key, the operator, a signed-in user, a run of the standard
+    integration, or a task.
+    """
 
-    kind: Literal["scim", "api", "operator", "user", "task"]
+    kind: Literal["scim", "api", "operator", "user", "okta", "task"]
     id: str | None = None
     request_id: str | None = None
 

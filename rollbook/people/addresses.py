@@ -1,5 +1,5 @@
-"""Where a person signs in. A privileged user's address, changed by a key, is held until a person confirms it:
-whoever holds a stolen key, SCIM's or the API's, must not lead an administrator's sign-in links to their own address.
+"""Where a person signs in. A privileged user's address, changed by a key or by a run, is held until a person confirms
+it: whoever holds a stolen key, or writes in Okta, must not lead an administrator's sign-in links to their own address.
 
 `confirmed_email` is None while the e-mail itself is confirmed.
 """
@@ -31,7 +31,7 @@ _BY_CONFIRMED = select(table.c.id).where(
     table.c.archived_at.is_(None),
     table.c.deleted_at.is_(None),
 )
-_KEYS = ("scim", "api")  # a key can be stolen; a person has signed in
+_KEYS = ("scim", "api", "okta")  # a key or a token can be stolen; a person has signed in
 
 
 def follow_change(user: User, values: Mapping[str, Any], *, actor: Actor) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from rollbook.database import Row, Tx
 from rollbook.database.tables import alarms
 from rollbook.errors import NotFound
 
-Kind = Literal["address_held", "last_admin_archived", "mass_archive", "privileged_deleted", "privileged_restored"]
+Kind = Literal[
+    "address_held",
+    "last_admin_archived",
+    "mass_archive",
+    "okta_attention",
+    "okta_held",
+    "privileged_deleted",
+    "privileged_restored",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,23 @@ def of_people(tx: Tx, company_id: str, user_ids: Sequence[str]) -> dict[str, dic
     return {id_: values for id_, values in found if values}
 
 
+def of_many(
+    tx: Tx, company_id: str, user_ids: Sequence[str], field_ids: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """What many people have in some of the fields, in one statement: by their id, by the field's id."""
+    if not user_ids or not field_ids:
+        return {}
+    query = select(field_values.c.user_id, field_values.c.field_id, field_values.c.value).where(
+        field_values.c.company_id == company_id,
+        field_values.c.user_id.in_(user_ids),
+        field_values.c.field_id.in_(field_ids),
+    )
+    found: dict[str, dict[str, str]] = {}
+    for user_id, field_id, value in tx.search(query):
+        found.setdefault(user_id, {})[field_id] = value
+    return found
+
+
 def inherit(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> list[str]:
     """Gives a person what their ended record had in the company's own fields, where the new one has nothing. Returns
     what changed, for `following.moved`, which is the caller's.

@@ -204,7 +204,7 @@ def change(
 
 def may_write(field: Field, actor: Actor) -> bool:
     """Whether this source owns the field; the operator may always."""
-    owners = {"scim": "scim", "task": "okta", "user": "learning", "api": "learning"}
+    owners = {"scim": "scim", "okta": "okta", "user": "learning", "api": "learning"}
     return actor.kind == "operator" or owners.get(actor.kind) == field.owner
 
 

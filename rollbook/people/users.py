@@ -304,7 +304,7 @@ def _watch_admins(tx: Tx, before: User, after: User, *, actor: Actor, now: datet
 
 
 def _watch_restored(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
-    if user.privileged and actor.kind == "scim":
+    if user.privileged and actor.kind in ("scim", "okta"):
         detail = {"role": user.role, "by": str(actor)}
         alarms.sound(tx, user.company_id, "privileged_restored", user.id, detail, now=now)
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 ACTORS = {
     "scim": Actor("scim", "key"),
-    "okta": Actor("task", "run"),
+    "okta": Actor("okta", "run"),
     "learning": Actor("user", "ada"),
     "a key": Actor("api", "key"),
 }

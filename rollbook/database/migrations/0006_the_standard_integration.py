@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("app_status", sa.Text(), nullable=True),
         sa.Column("app_external_id", sa.Text(), nullable=True),
+        sa.Column("app_run", sa.Text(), nullable=True),
         sa.Column("refused", sa.Text(), nullable=True),
         sa.Column("read_run", sa.Text(), nullable=False),
         sa.Column("missing_runs", sa.Integer(), nullable=False),

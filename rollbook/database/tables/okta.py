@@ -97,9 +97,10 @@ okta_people = Table(
     Column("digest", Text, nullable=False),  # of all that planning looks at: unchanged people cost no write
     Column("app_status", Text),  # in the app's list: what Okta thinks of the link
     Column("app_external_id", Text),
+    Column("app_run", Text),  # the run that saw the person last in that list
     Column("refused", Text),  # why this record was set aside, in words; NULL where it is sound
     Column("read_run", Text, nullable=False),  # the run that read the person last
-    Column("missing_runs", Integer, nullable=False),  # complete runs in a row that did not see the person
+    Column("missing_runs", Integer, nullable=False),  # complete runs in a row that did not find the person listed
     of_company("okta_people"),
     PrimaryKeyConstraint("company_id", "okta_id", name="pk_okta_people"),
     Index("ix_okta_people_login", "company_id", "login_key"),

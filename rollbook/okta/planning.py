@@ -1,0 +1,306 @@
+"""What is to become of one person: pure, the same for a preview, for the plan of a run, and once more under the lock
+before anything is written. Who the person is to us, situations.py brings; what stops a whole run is guards.py's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from rollbook.errors import InvalidValue
+from rollbook.okta.grounds import Grounds, Target
+from rollbook.okta.matching import Match, Undecided
+from rollbook.okta.person_record import ALIVE, DEPROVISIONED, SUSPENDED
+from rollbook.people import fields, profiles
+from rollbook.people.fields import Field
+from rollbook.people.folding import fold
+from rollbook.people.profiles import Profile
+from rollbook.people.record import User
+from rollbook.people.roles import PRIVILEGED, ROLES, Role
+
+Kind = Literal["create", "change", "archive", "restore", "link", "set_aside"]
+RUNS_AWAY = 2  # complete runs in a row without somebody that say that they left
+PULLED = ("okta:", "scim:")  # who archived them: whom a person archived, no run restores
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A person as Okta was read, and who of ours they are.
+
+    `fresh`: read in this run; `listed`: found in the group, or the directory, in it; `away`: complete runs in a row
+    that did not find them there, this one among them. `known` has their external id; else `match` says who it may be.
+    `held` is what that user has in the company's own fields, by the field's id.
+    """
+
+    okta_id: str
+    status: str
+    profile: dict[str, str]
+    refused: str | None
+    fresh: bool
+    listed: bool
+    away: int
+    known: User | None = None
+    match: Match | Undecided | None = None
+    held: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ALIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One thing to do. `changes` tell it: field -> [before, after]; `columns`, `own` and `role` do it. `waits` says why
+    it needs a person's yes, whatever the rest of the run does.
+    """
+
+    kind: Kind
+    okta_id: str
+    user_id: str | None
+    rule: str
+    reason: str
+    changes: dict[str, list[Any]] = field(default_factory=dict)
+    columns: dict[str, str | None] = field(default_factory=dict)
+    own: dict[Field, str | None] = field(default_factory=dict)
+    role: Role = "learner"
+    waits: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The plans for a person, and what was kept back: variables that would have cleared a value although nobody listed
+    has them, and fields of another source that Okta says otherwise.
+    """
+
+    plans: tuple[Plan, ...] = ()
+    withheld: tuple[str, ...] = ()
+    not_ours: tuple[str, ...] = ()
+
+
+NOTHING = Outcome()
+
+
+def plan(grounds: Grounds, person: Situation) -> Outcome:
+    """What is to be done about a person; at most one link, and one thing more."""
+    if person.known is not None:
+        return _of_user(grounds, person, person.known)
+    if not person.fresh:
+        return NOTHING
+    if isinstance(person.match, Match):
+        return _of_match(grounds, person, person.match)
+    if person.match is not None:
+        return _of_undecided(grounds, person, person.match)
+    return _create(grounds, person) if _arrives(grounds, person) else NOTHING
+
+
+def _arrives(grounds: Grounds, person: Situation) -> bool:
+    return grounds.terms.full and person.alive and person.listed
+
+
+def _of_match(grounds: Grounds, person: Situation, match: Match) -> Outcome:
+    user = match.user
+    if user.link == "exempt":
+        return NOTHING
+    if not user.active:
+        if not _arrives(grounds, person) or not _pulled(user):
+            return NOTHING
+        if match.rule == "e-mail":
+            reason = f"The archived user {user.id} shares the e-mail alone, and may be a different person."
+            return Outcome((Plan("set_aside", person.okta_id, user.id, match.rule, reason),))
+    waits = _privileged(user, "linked by a rule")
+    link = Plan(
+        "link",
+        person.okta_id,
+        user.id,
+        match.rule,
+        f"The {match.rule} is the same, and no other person has it on either side.",
+        {"external_id": [None, person.okta_id]},
+        waits=waits,
+    )
+    after = _of_user(grounds, person, user)
+    then = tuple(_waiting(one, waits) for one in after.plans)
+    return Outcome((link, *then), after.withheld, after.not_ours)
+
+
+def _of_undecided(grounds: Grounds, person: Situation, undecided: Undecided) -> Outcome:
+    here = [user for user in undecided.users if user.active and user.link != "exempt"]
+    if person.alive:
+        concerns_us = bool(here) or _arrives(grounds, person)
+    else:  # whose names are another person's by now, of them nothing is to be done
+        concerns_us = any(user.external_id is None for user in here)
+    if not concerns_us:
+        return NOTHING
+    user_id = undecided.users[0].id if len(undecided.users) == 1 else None
+    return Outcome((Plan("set_aside", person.okta_id, user_id, undecided.rule, undecided.reason),))
+
+
+def _of_user(grounds: Grounds, person: Situation, user: User) -> Outcome:
+    if user.link == "exempt":
+        return NOTHING
+    if not user.active:
+        returns = _arrives(grounds, person) and person.fresh and _pulled(user)
+        return _restore(grounds, person, user) if returns else NOTHING
+    left = _left(grounds, person)
+    if left is not None:
+        rule, reason = left
+        changes = {"archived": [False, True]}
+        waits = _privileged(user, "archived by a run")
+        return Outcome((Plan("archive", person.okta_id, user.id, rule, reason, changes, waits=waits),))
+    if not person.fresh:
+        return NOTHING
+    if person.refused:
+        return _aside(person, user, person.refused)
+    return _change(grounds, person, user)
+
+
+def _left(grounds: Grounds, person: Situation) -> tuple[str, str] | None:
+    """By which rule somebody left, and why in words; None where they are here, or nothing is proven."""
+    if grounds.nobody:
+        return None
+    if person.status == DEPROVISIONED:
+        return "deprovisioned", "Okta reports the account as deactivated."
+    if not grounds.terms.full:
+        return None
+    if person.status == SUSPENDED:
+        return "suspended", "Okta reports the account as suspended."
+    if not person.listed and person.away >= RUNS_AWAY:
+        where = "in the group" if grounds.terms.group_id else "in Okta"
+        return "absent", f"{person.away} complete runs in a row did not find the person {where}."
+    return None
+
+
+def _change(grounds: Grounds, person: Situation, user: User) -> Outcome:
+    said = _said(grounds, person, user)
+    if isinstance(said, str):
+        return _aside(person, user, said)
+    changes, columns, own, withheld = said
+    not_ours = _not_ours(grounds, person, user)
+    if not changes:
+        return Outcome((), withheld, not_ours)
+    reason = "Okta's profile says so."
+    made = Plan("change", person.okta_id, user.id, "profile", reason, changes, columns, own)
+    return Outcome((made,), withheld, not_ours)
+
+
+def _restore(grounds: Grounds, person: Situation, user: User) -> Outcome:
+    if person.refused:
+        return _aside(person, user, person.refused)
+    said = _said(grounds, person, user)
+    if isinstance(said, str):
+        return _aside(person, user, said)
+    changes, columns, own, withheld = said
+    where = "in the group again" if grounds.terms.group_id else "in the directory again"
+    reason = f"The account is active in Okta and {where}."
+    changes = {"archived": [True, False], **changes}
+    made = Plan("restore", person.okta_id, user.id, "returned", reason, changes, columns, own)
+    return Outcome((made,), withheld)
+
+
+def _create(grounds: Grounds, person: Situation) -> Outcome:
+    if person.refused:
+        return _aside(person, None, person.refused)
+    said = _said(grounds, person, None)
+    if isinstance(said, str):
+        return _aside(person, None, said)
+    changes, columns, own, _ = said
+    role = _role(grounds, person)
+    changes = {"external_id": [None, person.okta_id], "role": [None, role], **changes}
+    reason = "Nobody here has this external id, user name or e-mail."
+    made = Plan("create", person.okta_id, None, "new", reason, changes, columns, own, role)
+    return Outcome((made,))
+
+
+Said = tuple[dict[str, list[Any]], dict[str, str | None], dict[Field, str | None], tuple[str, ...]]
+
+
+def _said(grounds: Grounds, person: Situation, user: User | None) -> Said | str:
+    """What differs: told, by column, by own field, and the variables whose clearing is kept back. A sentence where the
+    record says something that a field cannot hold.
+    """
+    changes: dict[str, list[Any]] = {}
+    columns: dict[str, str | None] = {}
+    own: dict[Field, str | None] = {}
+    withheld: list[str] = []
+    try:
+        for target in grounds.targets:
+            before = _before(target, person, user)
+            if target.variable in grounds.missing:
+                withheld += [target.variable] if before is not None else []
+                continue
+            after = _value(target, person)
+            if after == before:
+                continue
+            changes[target.name] = [before, after]
+            if target.column is not None:
+                columns[target.column] = after
+            elif target.field is not None:
+                own[target.field] = after
+        if user is None:
+            profiles.check(new_profile(columns, person.okta_id))
+    except InvalidValue as error:
+        return error.message
+    return changes, columns, own, tuple(dict.fromkeys(withheld))
+
+
+def new_profile(columns: dict[str, str | None], okta_id: str) -> Profile:
+    """The profile of somebody who is to be created."""
+    texts = {name: columns.get(name) or "" for name in profiles.REQUIRED}
+    return Profile(**{**columns, **texts, "external_id": okta_id})
+
+
+def _before(target: Target, person: Situation, user: User | None) -> str | None:
+    if user is None:
+        return None
+    if target.column is not None:
+        held: str | None = getattr(user, target.column)
+        return held
+    return person.held.get(target.field.id) if target.field else None
+
+
+def _value(target: Target, person: Situation) -> str | None:
+    """What Okta says, as the field keeps it. Raises InvalidValue."""
+    text = person.profile.get(target.variable)
+    if target.field is not None:
+        return fields.checked(target.field, text)
+    assert target.column is not None
+    profiles.check_field(target.column, text or "")
+    return text
+
+
+def _not_ours(grounds: Grounds, person: Situation, user: User) -> tuple[str, ...]:
+    """The fields of another source of which Okta says something else than they hold."""
+    found = []
+    for target in grounds.others:
+        try:
+            said = _value(target, person)
+        except InvalidValue:
+            continue  # nobody asks Okta to fill it
+        if said is not None and said != _before(target, person, user):
+            found.append(target.key)
+    return tuple(found)
+
+
+def _role(grounds: Grounds, person: Situation) -> Role:
+    variable = grounds.terms.role_variable
+    said = fold(person.profile.get(variable, "")) if variable else ""
+    return next((role for role in ROLES if role == said), "learner")
+
+
+def _aside(person: Situation, user: User | None, reason: str) -> Outcome:
+    return Outcome((Plan("set_aside", person.okta_id, user.id if user else None, "record", reason),))
+
+
+def _pulled(user: User) -> bool:
+    return (user.archived_by or "").startswith(PULLED)
+
+
+def _privileged(user: User, what: str) -> str | None:
+    if user.role not in PRIVILEGED:
+        return None
+    return f"User {user.id} has the role {user.role}: a privileged user is {what} only with a person's yes."
+
+
+def _waiting(one: Plan, waits: str | None) -> Plan:
+    if waits is None or one.waits is not None:
+        return one
+    return replace(one, waits=waits)

@@ -1,0 +1,122 @@
+"""Who of ours some people of Okta's are, and what is there of them already: read for many at once, in as many statements
+as for one. What follows from it is planning.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rollbook.database import Tx
+from rollbook.database.tables import users as table
+from rollbook.okta import directory
+from rollbook.okta.directory import Person
+from rollbook.okta.grounds import Grounds
+from rollbook.okta.matching import Match, Names, Undecided, match
+from rollbook.okta.planning import Situation
+from rollbook.people import field_values, record, refused_matches, users
+from rollbook.people.folding import fold
+from rollbook.people.record import User
+
+Answer = Match | Undecided | None
+
+
+def of_people(
+    tx: Tx,
+    company_id: str,
+    run_id: str,
+    people: Sequence[Person],
+    grounds: Grounds,
+    *,
+    counted: bool,
+    lock: bool = False,
+) -> list[Situation]:
+    """The situation of each, in their order. `counted` says that the run's own absences are in the rows already; with
+    `lock` nobody else changes the users until this transaction ends.
+    """
+    known = _known(tx, company_id, [person.okta_id for person in people], lock=lock)
+    unknown = [p for p in people if p.okta_id not in known and p.read_run == run_id]
+    matches = _matches(tx, company_id, run_id, unknown, lock=lock)
+    found = [*known.values(), *(one.user for one in matches.values() if isinstance(one, Match))]
+    own = [target.field.id for target in (*grounds.targets, *grounds.others) if target.field and not target.column]
+    held = field_values.of_many(tx, company_id, [user.id for user in found], own)
+    situations = []
+    for person in people:
+        answer = matches.get(person.okta_id)
+        user = known.get(person.okta_id) or (answer.user if isinstance(answer, Match) else None)
+        fresh = person.read_run == run_id
+        listed = fresh and bool(person.listed)
+        away = person.missing_runs if counted or listed else person.missing_runs + 1
+        situations.append(
+            Situation(
+                person.okta_id,
+                person.status,
+                person.texts,
+                person.refused,
+                fresh,
+                listed,
+                away,
+                known.get(person.okta_id),
+                answer,
+                held.get(user.id, {}) if user else {},
+            )
+        )
+    return situations
+
+
+def _known(tx: Tx, company_id: str, okta_ids: Sequence[str], *, lock: bool) -> dict[str, User]:
+    if not okta_ids:
+        return {}
+    query = record.SELECT.where(
+        table.c.company_id == company_id, table.c.external_id.in_(okta_ids), table.c.deleted_at.is_(None)
+    ).order_by(table.c.id)
+    found = users.search(tx, query.with_for_update() if lock else query)
+    return {user.external_id: user for user in found if user.external_id is not None}
+
+
+def named(tx: Tx, company_id: str, people: Iterable[Names], *, lock: bool = False) -> list[User]:
+    """The users who have one of these names, archived ones too; whoever was deleted is nobody."""
+    people = list(people)
+    logins = sorted({person.login_key for person in people if person.login_key})
+    emails = sorted({person.email_key for person in people if person.email_key})
+    conditions = [
+        column.in_(keys) for column, keys in ((table.c.user_name_key, logins), (table.c.email_key, emails)) if keys
+    ]
+    if not conditions:
+        return []
+    query = record.SELECT.where(record.any_of(*conditions), table.c.deleted_at.is_(None)).order_by(table.c.id)
+    query = query.params(company=company_id)
+    return users.search(tx, query.with_for_update() if lock else query)
+
+
+def _matches(
+    tx: Tx, company_id: str, run_id: str, unknown: Sequence[Person], *, lock: bool
+) -> dict[str, Match | Undecided]:
+    candidates = named(tx, company_id, [person.names for person in unknown], lock=lock)
+    if not candidates:
+        return {}
+    by_name: dict[str, list[User]] = {}
+    by_email: dict[str, list[User]] = {}
+    for user in candidates:
+        by_name.setdefault(fold(user.user_name), []).append(user)
+        by_email.setdefault(fold(user.email), []).append(user)
+    others = directory.namesakes(tx, company_id, run_id, by_name.keys(), by_email.keys())
+    refused = refused_matches.of_people(tx, company_id, [user.id for user in candidates])
+    by_login: dict[str | None, list[Names]] = {}
+    by_address: dict[str | None, list[Names]] = {}
+    for other in others:
+        by_login.setdefault(other.login_key, []).append(other)
+        by_address.setdefault(other.email_key, []).append(other)
+    matches = {}
+    for person in unknown:
+        mine = [*by_name.get(person.login_key or "", ()), *by_email.get(person.email_key or "", ())]
+        if not mine:
+            continue
+        mine = list({user.id: user for user in mine}.values())
+        rivals = [
+            other
+            for user in mine
+            for other in (*by_login.get(fold(user.user_name), ()), *by_address.get(fold(user.email), ()))
+        ]
+        if answer := match(person.names, mine, rivals, refused):
+            matches[person.okta_id] = answer
+    return matches

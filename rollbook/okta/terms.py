@@ -1,0 +1,35 @@
+"""On what terms a run reads: how much of Okta, into which fields, and how many archives wait for a person's yes.
+
+They are noted when a run begins and stay its own, whatever is configured meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+# What is kept of everybody: by these the rules match, and a person reads who is meant.
+EVERYBODYS = ("login", "email", "firstName", "lastName")
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """`fields` says which of Okta's variables fills which field: a column of people, or custom:ID."""
+
+    mode: Literal["complement", "full"] = "complement"
+    group_id: str | None = None
+    app_id: str | None = None
+    role_variable: str | None = None
+    most_people: int = 50
+    most_percent: int = 5
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        return self.mode == "full"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that are kept of each person."""
+        role = (self.role_variable,) if self.role_variable and self.full else ()
+        return tuple(dict.fromkeys((*EVERYBODYS, *self.fields.values(), *role)))
