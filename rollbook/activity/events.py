@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.activity.reactions import REACTIONS
-from rollbook.database import Tx
+from rollbook.database import Row, Tx
 from rollbook.database.statements import Insertion
 from rollbook.database.tables import events
 
@@ -69,6 +69,7 @@ _OF_SUBJECT = (
     )
     .order_by(events.c.id)
 )
+_SELECT = select(*_OF_SUBJECT.selected_columns).order_by(events.c.id)
 
 
 def record(
@@ -108,8 +109,22 @@ def record(
 
 def of_subject(tx: Tx, company_id: str, subject_id: str) -> list[Event]:
     """The timeline of a user (or a key, or the company itself), oldest first."""
-    rows = tx.all(_OF_SUBJECT, {"company": company_id, "subject": subject_id})
-    return [
-        Event(id_, at, kind, actor, subject, msgspec.json.decode(changes), request_id)
-        for id_, at, kind, actor, subject, changes, request_id in rows
-    ]
+    return [_event(row) for row in tx.all(_OF_SUBJECT, {"company": company_id, "subject": subject_id})]
+
+
+def of_subjects(tx: Tx, company_id: str, subject_ids: Sequence[str], kinds: Sequence[str]) -> dict[str, list[Event]]:
+    """The events of some kinds in the timelines of several, by subject, oldest first."""
+    found: dict[str, list[Event]] = {}
+    if subject_ids:
+        query = _SELECT.where(
+            events.c.company_id == company_id, events.c.subject_id.in_(subject_ids), events.c.kind.in_(kinds)
+        )
+        for row in tx.search(query):
+            event = _event(row)
+            found.setdefault(event.subject_id, []).append(event)
+    return found
+
+
+def _event(row: Row) -> Event:
+    id_, at, kind, actor, subject, changes, request_id = row
+    return Event(id_, at, kind, actor, subject, msgspec.json.decode(changes), request_id)

@@ -20,6 +20,7 @@ class Reaction:
 
 REACTIONS: dict[str, tuple[Reaction, ...]] = {
     "UserArchived": (Reaction("watch_archives", waiting_key="watch"),),
+    "UserFlapped": (Reaction("ask_okta"),),
     "UserJoined": (Reaction("inherit_assignments", only_if="joined_from"),),
     "AssignmentCompleted": (Reaction("after_completion", only_if="followed"),),
     "LessonCompleted": (Reaction("after_completion", only_if="followed"),),

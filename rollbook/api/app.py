@@ -34,6 +34,7 @@ from rollbook.api import (
     reports,
     rule_previews,
     triggers,
+    user_links,
     users,
 )
 from rollbook.api.call import KEY, Call
@@ -49,7 +50,7 @@ from rollbook.rate_limit import RateLimit
 BURST = 100
 DOCUMENT = f"{PREFIX}/openapi.json"
 RESOURCES = (
-    *(company, users, groups, rule_previews, fields),
+    *(company, users, user_links, groups, rule_previews, fields),
     *(lessons, paths, assignments, group_assignments, triggers, outbox, reports),
     *(keys, links, log),
 )

@@ -137,7 +137,7 @@ class Filters(Paging):
     user_name: str | None = Field(None, max_length=1024, description="Compared without regard to case.")
     external_id: str | None = Field(None, max_length=1024)
     role: Role | None = None
-    link: Literal["linked", "known", "unlinked"] | None = None
+    link: Literal["linked", "known", "unlinked", "exempt"] | None = None
     location: str | None = Field(None, max_length=1024)
     business_unit: str | None = Field(None, max_length=1024)
     department: str | None = Field(None, max_length=1024)

@@ -10,6 +10,7 @@ from rollbook.cli import (
     assignments,
     checks,
     company,
+    disconnect,
     exchange,
     field,
     group,
@@ -22,6 +23,7 @@ from rollbook.cli import (
     server,
     trigger,
     user,
+    user_links,
 )
 from rollbook.database import Collision
 from rollbook.errors import RollbookError
@@ -36,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(company.app, name="company")
 app.add_typer(key.app, name="key")
+user_links.add_to(user.app)
 app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
 app.add_typer(field.app, name="field")
@@ -45,6 +48,7 @@ assignments.add_to(app)
 app.add_typer(trigger.app, name="trigger")
 server.add_to(app)
 links.add_to(app)
+disconnect.add_to(app)
 exchange.add_to(app)
 report.add_to(app)
 outbox.add_to(app)

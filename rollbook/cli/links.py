@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from rollbook import clock
 from rollbook.activity import log as provisioning_log
 from rollbook.cli.output import Json, Subdomain, read, show, table
 from rollbook.cli.user import as_json
 from rollbook.database import Tx
-from rollbook.people import companies, identity_links, search
+from rollbook.people import companies, link_health, search
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,9 +20,14 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: rollbook log acme --refused")(log)
 
 
-def links(subdomain: Subdomain, json: Json = False) -> None:
-    """List the people whom Okta's de-provisioning does not reach, and what to click."""
-    found = read(lambda tx: identity_links.not_linked(tx, companies.get(tx, subdomain).id))
+def links(
+    subdomain: Subdomain,
+    exempt: Annotated[bool, typer.Option("--exempt", help="Those who are meant to have no link.")] = False,
+    json: Json = False,
+) -> None:
+    """List the people whom Okta's de-provisioning does not reach, what Okta says of them, and what to click."""
+    now = clock.now()
+    found = read(lambda tx: link_health.everybody(tx, companies.get(tx, subdomain).id, exempt=exempt, now=now))
     rows: list[dict[str, Any]] = [
         {
             "user": as_json(entry.user),
@@ -29,13 +35,21 @@ def links(subdomain: Subdomain, json: Json = False) -> None:
             "since": entry.since,
             "reason": entry.reason,
             "what_to_do": entry.what_to_do,
-            "okta_status": None,
+            "okta_status": entry.okta_status,
         }
         for entry in found
     ]
     flat = [{**row, "user": row["user"]["user_name"]} for row in rows]
-    columns = {"user": "User", "link": "Link", "since": "Since", "reason": "Why", "what_to_do": "What to do"}
-    show(rows, as_json=json, human=table(flat, columns, empty="Everybody active is linked: Okta reaches them all."))
+    columns = {
+        "user": "User",
+        "link": "Link",
+        "since": "Since",
+        "okta_status": "In Okta",
+        "reason": "Why",
+        "what_to_do": "What to do",
+    }
+    empty = "Nobody is exempt." if exempt else "Everybody active is linked: Okta reaches them all."
+    show(rows, as_json=json, human=table(flat, columns, empty=empty))
 
 
 def log(

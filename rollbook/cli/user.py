@@ -1,4 +1,4 @@
-"""`rollbook user …`"""
+"""`rollbook user …`; whom Okta reaches and who is meant to have no link: user_links.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from rollbook.people import (
     erasure,
     field_values,
     fields,
-    identity_links,
     invitations,
     managers,
     returners,
@@ -114,7 +113,7 @@ def welcome(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
         invitations.welcome(tx, found, actor=OPERATOR, now=clock.now())
         return found
 
-    _show(_change(subdomain, user, work), json)
+    show_one(change(subdomain, user, work), json)
 
 
 @app.command("list", epilog="Example: rollbook user list acme --archived")
@@ -152,22 +151,7 @@ def show_(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     def work(tx: Tx) -> dict[str, Any]:
         return _row(tx, search.named(tx, companies.get(tx, subdomain).id, user))
 
-    _show(read(work), json)
-
-
-@app.command(epilog="Example: rollbook user link acme leo@acme.example --external-id 00u1x2y3")
-def link(
-    subdomain: Subdomain,
-    user: UserName,
-    external_id: Annotated[str, typer.Option(help="The identity provider's id of the person.")],
-    json: Json = False,
-) -> None:
-    """Record the external id of a person: they become known."""
-
-    def work(tx: Tx, found: User) -> User:
-        return identity_links.link(tx, found, external_id=external_id, by_client=False, actor=OPERATOR, now=clock.now())
-
-    _show(_change(subdomain, user, work), json)
+    show_one(read(work), json)
 
 
 @app.command(epilog="Example: rollbook user role acme mona@acme.example manager")
@@ -179,19 +163,19 @@ def role(
 ) -> None:
     """Set a person's role."""
     new = roles.read(role)
-    _show(_change(subdomain, user, lambda tx, u: users.set_role(tx, u, new, actor=OPERATOR, now=clock.now())), json)
+    show_one(change(subdomain, user, lambda tx, u: users.set_role(tx, u, new, actor=OPERATOR, now=clock.now())), json)
 
 
 @app.command(epilog="Example: rollbook user archive acme leo@acme.example")
 def archive(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     """Archive a person: out at once, gone from every report, nothing lost."""
-    _show(_change(subdomain, user, lambda tx, u: users.archive(tx, u, actor=OPERATOR, now=clock.now())), json)
+    show_one(change(subdomain, user, lambda tx, u: users.archive(tx, u, actor=OPERATOR, now=clock.now())), json)
 
 
 @app.command(epilog="Example: rollbook user restore acme leo@acme.example")
 def restore(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     """Restore a person: the same id, role and history; nothing is mailed."""
-    _show(_change(subdomain, user, lambda tx, u: users.restore(tx, u, actor=OPERATOR, now=clock.now())), json)
+    show_one(change(subdomain, user, lambda tx, u: users.restore(tx, u, actor=OPERATOR, now=clock.now())), json)
 
 
 @app.command("set", epilog="Example: rollbook user set acme leo@acme.example location Lyon")
@@ -213,7 +197,7 @@ def set_(
             found = users.set_fields(tx, found, {field: value}, actor=OPERATOR, now=clock.now())
         return _row(tx, found)
 
-    _show(write(work), json)
+    show_one(write(work), json)
 
 
 @app.command(epilog="Example: rollbook user confirm acme ada@acme.example")
@@ -224,13 +208,13 @@ def confirm(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
         addresses.confirm(tx, found, actor=OPERATOR, now=clock.now())
         return users.get(tx, found.company_id, found.id)
 
-    _show(_change(subdomain, user, work), json)
+    show_one(change(subdomain, user, work), json)
 
 
 @app.command(epilog="Example: rollbook user free acme 0199c0de-…")
 def free(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     """Free the names of a privileged person whom provisioning deleted."""
-    _show(_change(subdomain, user, lambda tx, u: deletion.free(tx, u, actor=OPERATOR, now=clock.now())), json)
+    show_one(change(subdomain, user, lambda tx, u: deletion.free(tx, u, actor=OPERATOR, now=clock.now())), json)
 
 
 @app.command(epilog="Example: rollbook user returners acme")
@@ -266,7 +250,7 @@ def join(
         goes_on = search.named(tx, company_id, new, lock=True)
         return _row(tx, returners.join(tx, ended, goes_on, actor=OPERATOR, now=clock.now()))
 
-    _show(write(work), json)
+    show_one(write(work), json)
 
 
 @app.command(epilog="Example: rollbook user erase acme 0199c0de-… --yes")
@@ -281,7 +265,7 @@ def erase(
         typer.confirm(
             f"Erase {user} for good? Name, address and every value in the logs are gone afterwards", abort=True
         )
-    erased = _change(subdomain, user, lambda tx, u: erasure.erase(tx, u, actor=OPERATOR, now=clock.now()))
+    erased = change(subdomain, user, lambda tx, u: erasure.erase(tx, u, actor=OPERATOR, now=clock.now()))
     id_ = erased["id"]
     show({"id": id_}, as_json=json, human=line(f"Erased. That there was a user {id_} stays on record."))
 
@@ -306,7 +290,8 @@ def events(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     show(rows, as_json=json, human=table(rows, columns, empty="Nothing has happened yet."))
 
 
-def _change(subdomain: str, user: str, work: Callable[[Tx, User], User]) -> dict[str, Any]:
+def change(subdomain: str, user: str, work: Callable[[Tx, User], User]) -> dict[str, Any]:
+    """Does something to one person, and returns them as every command shows one."""
     return write(lambda tx: _row(tx, work(tx, search.named(tx, companies.get(tx, subdomain).id, user, lock=True))))
 
 
@@ -314,5 +299,6 @@ def _row(tx: Tx, user: User) -> dict[str, Any]:
     return as_json(user, managers.name(tx, user), field_values.custom_of(tx, user))
 
 
-def _show(row: dict[str, Any], json: bool) -> None:
+def show_one(row: dict[str, Any], json: bool) -> None:
+    """Prints one person."""
     show(row, as_json=json, human=card(row))

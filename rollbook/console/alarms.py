@@ -8,6 +8,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
+from rollbook import clock
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.console import rendering, words
@@ -56,6 +57,11 @@ def _confirm(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime)
 
 def _free(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime) -> None:
     deletion.free(tx, users.get(tx, company_id, alarm.subject_id, lock=True), actor=actor, now=now)
+
+
+def _bring_back(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime) -> None:
+    users.restore(tx, users.get(tx, company_id, alarm.subject_id, lock=True), actor=actor, now=now)
+    alarms.resolve(tx, company_id, "flapping", alarm.subject_id, actor=actor, now=now)
 
 
 def _settle(kind: Kind) -> Do:
@@ -107,6 +113,18 @@ ACTIONS: dict[Kind, tuple[Action, ...]] = {
             "The user name, the e-mail and the external id are given up, and whoever comes with them next is a new "
             "person, a learner. The deleted account cannot be restored afterwards, only joined to a new one.",
         ),
+    ),
+    "flapping": (
+        Action(
+            "bring-back",
+            "Restore",
+            "The person is back, with the same id, role and history. Nobody is mailed about it.",
+            _bring_back,
+            "Restore this person?",
+            "They come back with the same id, role and history; nobody is mailed. If Okta really deactivated them, it "
+            "archives them again with its next write.",
+        ),
+        Action("keep", "Leave it as it is", "The alarm is settled; nothing else was changed.", _settle("flapping")),
     ),
     "last_admin_archived": (
         Action("understood", "Understood", "The alarm is settled.", _settle("last_admin_archived")),
@@ -215,12 +233,29 @@ def _last_admin(_: Alarm, user: User | None) -> tuple[str, str]:
     )
 
 
+def _flapping(alarm: Alarm, user: User | None) -> tuple[str, str]:
+    seconds = (clock.moment(alarm.detail["archived_at"]) - clock.moment(alarm.detail["restored_at"])).total_seconds()
+    title = f"Okta restored {_name(user)} and archived them again {words.count(int(seconds), 'second')} later"
+    if user is not None and user.active:
+        return title, "By now they are active again, so nothing is to be done; leave it as it is."
+    if alarm.detail.get("okta") == "active":
+        return title, (
+            f"Okta says that the person is active. The {_role(user)} is still archived, since a person must restore "
+            "them: the role is privileged, or somebody active has the e-mail by now."
+        )
+    return title, (
+        "Okta is known to send a late deactivation after a reactivation, so it may not be meant. It was honoured. See "
+        "in Okta whether the person is active: if so, restore them; if they left, leave it as it is."
+    )
+
+
 WORDS: dict[str, Callable[[Alarm, User | None], tuple[str, str]]] = {
     "mass_archive": _mass_archive,
     "address_held": _address_held,
     "privileged_deleted": _privileged_deleted,
     "privileged_restored": _privileged_restored,
     "last_admin_archived": _last_admin,
+    "flapping": _flapping,
 }
 
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from rollbook.console import alarms, assignments, home, provisioning, rendering, returners, sign_in
+from rollbook.console import alarms, assignments, home, not_linked, provisioning, rendering, returners, sign_in
 from rollbook.console.visit import Visit, Work, endpoint
 from rollbook.errors import NotFound
 from rollbook.installation import Installation
@@ -37,6 +37,9 @@ def routes(installation: Installation) -> list[BaseRoute]:
         post("/provisioning/alarms/{alarm:uuid}/{action}", alarms.settle),
         get("/provisioning/returners/{old:uuid}/{new:uuid}", returners.ask),
         post("/provisioning/returners/{old:uuid}/{new:uuid}", returners.join),
+        get("/provisioning/not-linked", not_linked.show),
+        get("/provisioning/not-linked/{user:uuid}/{action}", not_linked.ask),
+        post("/provisioning/not-linked/{user:uuid}/{action}", not_linked.do),
         Route("/static/{address}", _static, methods=["GET"]),
         get("/{path:path}", _nothing),
     ]

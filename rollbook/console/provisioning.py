@@ -12,12 +12,12 @@ from starlette.responses import Response
 from rollbook import clock
 from rollbook.activity import log
 from rollbook.activity.log import Entry
-from rollbook.console import alarms, returners
+from rollbook.console import alarms, not_linked, returners
 from rollbook.console.log_lines import Line, line
 from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
-from rollbook.people import attribute_mapping, companies, fields, identity_links, keys, search, users
+from rollbook.people import attribute_mapping, companies, fields, keys, link_health, search, users
 from rollbook.people import returners as returners_
 from rollbook.people.keys import Key
 from rollbook.people.record import User
@@ -25,7 +25,7 @@ from rollbook.people.search import Equals
 from rollbook.people.sign_in import SignedIn
 
 PER_PAGE = 20
-MOST_NOT_LINKED = 200
+MOST_NOT_LINKED = 6  # of each link; all of them have a page of their own
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -89,7 +89,7 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, question: Question) -> dict[str
     newest = log.last(tx, company_id)
     everybody = search.page(tx, company_id, None, offset=0, limit=0).total
     archived = search.page(tx, company_id, Equals("active", value=False), offset=0, limit=0).total
-    not_linked = identity_links.not_linked(tx, company_id, limit=MOST_NOT_LINKED + 1)
+    links = link_health.counts(tx, company_id)
     return {
         "company": companies.by_id(tx, company_id),
         "keys": [key for key in scim_keys if not key.revoked_at],
@@ -101,8 +101,8 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, question: Question) -> dict[str
         "active": everybody - archived,
         "archived": archived,
         "matters": alarms.matters(tx, company_id),
-        "not_linked": not_linked[:MOST_NOT_LINKED],
-        "more_not_linked": len(not_linked) > MOST_NOT_LINKED,
+        "links": links,
+        "not_linked": not_linked.groups(tx, company_id, links, limit=MOST_NOT_LINKED, now=now),
         "returners": returners_.search(tx, company_id),
         "own_fields": [f for f in fields.all_of(tx, company_id) if f.external_name and f.user_column is None],
         "log": _log_page(tx, company_id, question, labels),

@@ -1,6 +1,7 @@
 """What each task does. Every task is safe to run twice, and each of its writes is small (design: 500 rows, 50 ms).
 
-Which event asks for which is in activity/reactions.py, which hour in schedule.py. Those of learning: assigning.py.
+Which event asks for which is in activity/reactions.py, which hour in schedule.py. Those of learning: assigning.py;
+of the standard integration: pulling.py; of a source that is switched off: disconnecting.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
 from rollbook.database import Database
-from rollbook.jobs import assigning
+from rollbook.jobs import assigning, disconnecting, pulling
 from rollbook.jobs.reminding import remind
 from rollbook.people import alarms, mass_archive, rule_builds, second_looks
 
@@ -113,4 +114,6 @@ TASKS: dict[str, Work] = {
     "after_completion": assigning.after_completion,
     "inherit_assignments": assigning.inherit_assignments,
     "remind": remind,
+    "ask_okta": pulling.ask_okta,
+    "disconnect_people": disconnecting.disconnect_people,
 }

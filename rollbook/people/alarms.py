@@ -19,6 +19,7 @@ from rollbook.errors import NotFound
 
 Kind = Literal[
     "address_held",
+    "flapping",
     "last_admin_archived",
     "mass_archive",
     "okta_attention",

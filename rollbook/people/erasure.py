@@ -5,23 +5,48 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import and_, bindparam, delete, or_, update
 
 from rollbook.activity import events, log
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
-from rollbook.database.tables import sessions, sign_in_links
-from rollbook.people import alarms, deletion, field_values, memberships, profiles, users
+from rollbook.database.tables import okta_changes, okta_people, sessions, sign_in_links
+from rollbook.people import (
+    alarms,
+    deletion,
+    exemptions,
+    field_values,
+    memberships,
+    profiles,
+    refused_matches,
+    users,
+)
+from rollbook.people.folding import fold
 from rollbook.people.record import User
 
 ERASED = "erased"
-_ABOUT_THEM: tuple[alarms.Kind, ...] = ("address_held", "privileged_deleted", "privileged_restored")
+_ABOUT_THEM: tuple[alarms.Kind, ...] = ("address_held", "flapping", "privileged_deleted", "privileged_restored")
 
 _DELETE_LINKS = delete(sign_in_links).where(
     sign_in_links.c.company_id == bindparam("company"), sign_in_links.c.user_id == bindparam("user")
 )
 _DELETE_SESSIONS = delete(sessions).where(
     sessions.c.company_id == bindparam("company"), sessions.c.user_id == bindparam("user")
+)
+# What the standard integration read of a person, and what it planned for them: by their id, and by each of their names.
+_OF_COMPANY = okta_people.c.company_id == bindparam("company")
+_DELETE_READ = delete(okta_people).where(
+    or_(
+        and_(_OF_COMPANY, okta_people.c.okta_id == bindparam("okta")),
+        and_(_OF_COMPANY, okta_people.c.login_key == bindparam("key")),
+        and_(_OF_COMPANY, okta_people.c.email_key == bindparam("key")),
+    )
+)
+_BLANK_PLANS = update(okta_changes).where(
+    okta_changes.c.company_id == bindparam("company"), okta_changes.c.user_id == bindparam("user")
+)
+_BLANK_PLANS_OF_OKTA = update(okta_changes).where(
+    okta_changes.c.company_id == bindparam("company"), okta_changes.c.okta_id == bindparam("okta")
 )
 
 
@@ -46,9 +71,25 @@ def erase(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     alarms.forget(tx, user.company_id, user.id)
     memberships.forget(tx, user)
     field_values.forget(tx, user)
+    exemptions.forget(tx, user.company_id, user.id)
     names = _names_of(tx, user)
+    _forget_okta(tx, user, names)
     log.forget_user(tx, user.company_id, user.id, names)
     return erased
+
+
+def _forget_okta(tx: Tx, user: User, names: set[str]) -> None:
+    """What was read of them in Okta is gone, and of what was planned only that something was, and when.
+
+    `names` are whatever they were known by. A match that a person undid was about somebody else.
+    """
+    others = {external_id for _, external_id in refused_matches.of_people(tx, user.company_id, [user.id])}
+    refused_matches.forget(tx, user.company_id, user.id)
+    blank = {"changes": "{}", "okta_id": None, "reason": ERASED, "why_not": None}
+    tx.run(_BLANK_PLANS, {"company": user.company_id, "user": user.id, **blank})
+    for name in names - others:
+        tx.run(_DELETE_READ, {"company": user.company_id, "okta": name, "key": fold(name)})
+        tx.run(_BLANK_PLANS_OF_OKTA, {"company": user.company_id, "okta": name, **blank})
 
 
 def _names_of(tx: Tx, user: User) -> set[str]:

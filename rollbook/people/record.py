@@ -50,6 +50,7 @@ class User(msgspec.Struct, frozen=True):
     deleted_at: str | None = None
     former_user_name: str | None = None  # said where the names were freed
     joined_into: str | None = None
+    away_until: str | None = None  # when they were last restored
 
     @property
     def active(self) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from rollbook.activity import log
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.people import arrivals, deletion, field_values, identity_links, users
+from rollbook.people import arrivals, deletion, field_values, flapping, identity_links, users
 from rollbook.people.fields import Field
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User, own_attributes
@@ -182,6 +182,8 @@ async def _write(request: Request, change: Callable[[Tx, User], _Wanted]) -> Ans
         passed_over = _ignored(wanted.ignored) + (_not_owned(profile, user) if profile is not None else ())
         entry = request.entry(200, decision, user_id=user.id, ignored=passed_over)
         log.write(tx, claim.company_id, entry, now=request.now)
+        if decision == "archived":
+            flapping.watch(tx, before, actor=actor, now=request.now)
         return user, showing.extension_for(request, tx, claim.company_id, (user,), wanted.ours)
 
     user, shown = await request.service.database.write(write, brief=True)

@@ -186,7 +186,7 @@ def test_who_is_not_linked_is_told_with_the_click_that_mends_it(api: Api) -> Non
                 "reason": "The external id is recorded, but no provisioning client has written to this account yet.",
                 "what_to_do": "In Okta open the Learning app, Assignments, Leo Linden, and click Provision User. If "
                 "the person is not assigned yet: Import, Import Now, and confirm the match.",
-                "okta_status": None,
+                "okta_status": "unknown",
             }
         ],
         "next": None,

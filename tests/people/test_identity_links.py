@@ -13,7 +13,7 @@ from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, InvalidValue
-from rollbook.people import deletion, identity_links, users
+from rollbook.people import deletion, identity_links, link_health, users
 from rollbook.people.record import User
 from tests import history
 from tests.cast import ADA, LEO, MONA, patch, scim_user
@@ -126,14 +126,13 @@ def test_whom_provisioning_does_not_reach_is_listed_with_the_click_that_mends_it
         )
     )
     unlinked = house.write(lambda tx: users.create(tx, company_id, ADA, role="admin", actor=OPERATOR, now=clock.now()))
-    found = house.read(lambda tx: identity_links.not_linked(tx, company_id))
+    found = house.read(lambda tx: link_health.search(tx, company_id, now=clock.now()))
     assert [(entry.user.id, entry.link) for entry in found] == [(known.id, "known"), (unlinked.id, "unlinked")]
     assert all("Provision User" in entry.what_to_do for entry in found)
     assert found[0].reason != found[1].reason
     house.write(lambda tx: users.archive(tx, known, actor=OPERATOR, now=clock.now()))
-    assert [entry.user.id for entry in house.read(lambda tx: identity_links.not_linked(tx, company_id))] == [
-        unlinked.id
-    ]
+    left = house.read(lambda tx: link_health.search(tx, company_id, now=clock.now()))
+    assert [entry.user.id for entry in left] == [unlinked.id]
 
 
 def account(house: House, acme: Tenant) -> User:

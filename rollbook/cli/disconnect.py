@@ -1,0 +1,76 @@
+"""`rollbook disconnect`: switching Okta SCIM or the standard integration off."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from rollbook import clock
+from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, show
+from rollbook.cli.user import as_json
+from rollbook.database import Tx
+from rollbook.people import companies, disconnecting
+from rollbook.people.disconnecting import Preview
+
+BREATH = 0.02  # seconds between two steps, in which a server on the same file writes
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command to the program."""
+    app.command(epilog="Example: rollbook disconnect acme scim --people hand-over --preview")(disconnect)
+
+
+def disconnect(
+    subdomain: Subdomain,
+    source: Annotated[str, typer.Argument(help="scim (Okta's provisioning) or okta (the standard integration).")],
+    people: Annotated[str, typer.Option(help="What becomes of its people: keep, archive or hand-over.")],
+    preview: Annotated[bool, typer.Option("--preview", help="Only show what it would be about.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Switch a source of people off: its keys are revoked, or its token is deleted.
+
+    Its people stay as they are (keep), are archived but for the privileged (archive), or are Learning's from then on,
+    with the fields that the source owned (hand-over).
+    """
+    which, choice = disconnecting.read_source(source), disconnecting.read_choice(people)
+    with opened() as installation:
+        engine = installation.database.engine
+        company_id = engine.read(lambda tx: companies.get(tx, subdomain)).id
+        found = engine.read(lambda tx: disconnecting.preview(tx, company_id, which))
+        if not preview:
+            if not yes:
+                typer.confirm(_question(found, choice), abort=True)
+
+            def begin(tx: Tx) -> Preview:
+                return disconnecting.begin(tx, company_id, which, choice, actor=OPERATOR, now=clock.now())
+
+            def step(tx: Tx) -> int:
+                return disconnecting.step(tx, company_id, which, choice, actor=OPERATOR, now=clock.now())
+
+            found = engine.write(begin)
+            while engine.write(step):
+                time.sleep(BREATH)
+    row = _row(found, choice) | {"done": not preview}
+    flat = {**row, "privileged": [user["user_name"] for user in row["privileged"]]}
+    show(row, as_json=json, human=card(flat))
+
+
+def _question(found: Preview, choice: str) -> str:
+    becomes = {"keep": "stay as they are", "archive": "are archived", "hand-over": "are handed over to Learning"}
+    return f"Switch {found.source} off? {found.people} active people {becomes[choice]}"
+
+
+def _row(found: Preview, choice: str) -> dict[str, Any]:
+    return {
+        "source": found.source,
+        "connected": found.connected,
+        "choice": choice,
+        "people": found.people,
+        "archived_already": found.archived,
+        "privileged": [as_json(user) for user in found.privileged],
+        "fields": found.fields,
+        "keys": found.keys,
+    }
