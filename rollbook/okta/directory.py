@@ -84,8 +84,15 @@ def _upsert(*columns: str) -> Insert:
 _READ = ("login_key", "email_key", "status", "listed", "profile", "digest", "refused", "read_run")
 _PUT_LISTED = _upsert(*_READ, "missing_runs")
 _PUT_UNLISTED = _upsert(*_READ)
-_REFUSE_LISTED = _upsert("listed", "digest", "refused", "read_run", "missing_runs")
-_REFUSE_UNLISTED = _upsert("listed", "digest", "refused", "read_run")
+_REFUSALS = {
+    (listed, said): _upsert(
+        *("listed", "digest", "refused", "read_run"),
+        *(("missing_runs",) if listed else ()),
+        *(("status",) if said else ()),
+    )
+    for listed in (False, True)
+    for said in (False, True)
+}
 _PUT_APP = _upsert("app_status", "app_external_id", "app_run")
 # Somebody of ours whom the run has not met in any list.
 _UNSEEN = (
@@ -159,21 +166,22 @@ def put(tx: Tx, company_id: str, person: Kept, *, listed: bool, run_id: str) -> 
     tx.run(_PUT_LISTED if listed else _PUT_UNLISTED, row)
 
 
-def refuse(tx: Tx, company_id: str, okta_id: str, why: str, *, listed: bool, run_id: str) -> None:
-    """Okta has the person, but the record makes no sense: what was kept of them before stays, and so does the status."""
-    unreadable = Kept(okta_id, UNREADABLE, {}, why)
+def refuse(tx: Tx, company_id: str, okta_id: str, why: str, status: str | None, *, listed: bool, run_id: str) -> None:
+    """Okta has the person, but the record makes no sense: what was kept of them before stays, and so does the status
+    where not even that could be read.
+    """
     row = {
         "company_id": company_id,
         "okta_id": okta_id,
-        "status": UNREADABLE,
+        "status": status or UNREADABLE,
         "listed": int(listed),
         "profile": "{}",
-        "digest": unreadable.digest,
+        "digest": UNREADABLE,
         "refused": why,
         "read_run": run_id,
         "missing_runs": 0,
     }
-    tx.run(_REFUSE_LISTED if listed else _REFUSE_UNLISTED, row)
+    tx.run(_REFUSALS[listed, status is not None], row)
 
 
 def put_app(tx: Tx, company_id: str, okta_id: str, status: str, external_id: str | None, *, run_id: str) -> None:

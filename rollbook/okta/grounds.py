@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rollbook.okta import field_map
 from rollbook.okta.terms import Terms
-from rollbook.people.fields import HIRE_DATE, PREFIX, Field
-
-CUSTOM = "custom:"  # before the id of a company's own field where it stands in a map
+from rollbook.people.fields import PREFIX, Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +44,14 @@ def of_company(terms: Terms, fields: Sequence[Field], *, listed: int, present: M
     """`listed` is how many people Okta listed, `present` how many of them have each variable. What is mapped to a field
     that is gone by now is left out.
     """
-    known = {_key(field): field for field in fields}
+    known = {field_map.kept(field): field for field in fields}
     ours: list[Target] = []
     others: list[Target] = []
     for key, variable in terms.fields.items():
         field = known.get(key)
-        if field is None and (key.startswith(CUSTOM) or key == HIRE_DATE or not terms.full):
+        if field is None and key not in field_map.STANDARD:
             continue
         target = Target(key, variable, field.user_column if field else key, field)
         (ours if field is None or field.owner == "okta" else others).append(target)
     missing = frozenset(name for name in terms.variables if listed and not present.get(name))
     return Grounds(terms, tuple(ours), tuple(others), missing, nobody=not listed)
-
-
-def _key(field: Field) -> str:
-    return field.user_column or f"{CUSTOM}{field.id}"

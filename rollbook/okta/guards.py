@@ -42,29 +42,31 @@ def waiting(count: int) -> str:
 def _nobody(counted: Counted) -> list[str]:
     if counted.listed or not counted.ours:
         return []
-    return [
-        f"Okta listed nobody, though {_people(counted.ours)} here came from it. Nobody is archived for that. See in "
+    reason = (
+        f"Okta listed nobody, though {people(counted.ours)} here came from it. Nobody is archived for that. See in "
         "Okta that the group still has its members and that the token may see them."
-    ]
+    )
+    return [reason]
 
 
 def _many(terms: Terms, counted: Counted) -> list[str]:
     most = most_archives(terms, counted.active)
     if counted.archives <= most:
         return []
-    return [
-        f"{_people(counted.archives)} of {counted.active:,} would be archived; more than {most:,} wait for a person's "
+    reason = (
+        f"{people(counted.archives)} of {counted.active:,} would be archived; more than {most:,} wait for a person's "
         "yes. If they left, approve the run; if not, mend it in Okta first."
-    ]
+    )
+    return [reason]
 
 
 def _missing(counted: Counted) -> list[str]:
     return [
-        f"Nobody whom Okta listed has a {variable}, though {_people(count)} here have a value from it. That is a broken "
+        f"Nobody whom Okta listed has a {variable}, though {people(count)} here have a value from it. That is a broken "
         "map, or a token that may not see it, and nothing is erased for it, approved or not."
         for variable, count in sorted(counted.withheld.items())
     ]
 
 
-def _people(count: int) -> str:
+def people(count: int) -> str:
     return "1 person" if count == 1 else f"{count:,} people"

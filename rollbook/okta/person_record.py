@@ -52,11 +52,6 @@ class Kept(msgspec.Struct, frozen=True):
         return hashlib.sha256(_encode((self.status, self.profile, self.refused))).hexdigest()[:32]
 
 
-def is_id(text: str) -> bool:
-    """Whether this can be an id of Okta's."""
-    return _ID.fullmatch(text) is not None
-
-
 def kept(okta_id: str, status: str, profile: Mapping[str, Any], variables: Sequence[str]) -> Kept:
     """What is kept of a person as Okta answered; of several faults the first is told, by the variable's name alone."""
     texts: dict[str, str] = {}

@@ -4,6 +4,7 @@ before anything is written. Who the person is to us, situations.py brings; what 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from rollbook.okta.grounds import Grounds, Target
 from rollbook.okta.matching import Match, Undecided
 from rollbook.okta.person_record import ALIVE, DEPROVISIONED, SUSPENDED
 from rollbook.people import fields, profiles
-from rollbook.people.fields import Field
+from rollbook.people.fields import PREFIX, Field
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -242,10 +243,23 @@ def _said(grounds: Grounds, person: Situation, user: User | None) -> Said | str:
     return changes, columns, own, tuple(dict.fromkeys(withheld))
 
 
+def as_told(made: Plan, told: Mapping[str, list[Any]]) -> Plan | None:
+    """Of a plan that is made anew as much as was told of the first one: fields that go from the same to the same. None
+    where nothing is left.
+    """
+    same = {name for name, change in made.changes.items() if told.get(name) == change}
+    if not same or ("archived" in made.changes and "archived" not in same):
+        return None
+    changes = {name: change for name, change in made.changes.items() if name in same}
+    columns = {name: value for name, value in made.columns.items() if name in same}
+    own = {each: value for each, value in made.own.items() if f"{PREFIX}{each.name}" in same}
+    return replace(made, changes=changes, columns=columns, own=own)
+
+
 def new_profile(columns: dict[str, str | None], okta_id: str) -> Profile:
     """The profile of somebody who is to be created."""
-    texts = {name: columns.get(name) or "" for name in profiles.REQUIRED}
-    return Profile(**{**columns, **texts, "external_id": okta_id})
+    texts: dict[str, Any] = dict(columns) | {name: columns.get(name) or "" for name in profiles.REQUIRED}
+    return Profile(**texts, external_id=okta_id)
 
 
 def _before(target: Target, person: Situation, user: User | None) -> str | None:

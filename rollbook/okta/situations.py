@@ -1,5 +1,5 @@
-"""Who of ours some people of Okta's are, and what is there of them already: read for many at once, in as many statements
-as for one. What follows from it is planning.py's.
+"""Who of ours some people of Okta's are, and what is there of them already: read for many at once, in as many
+statements as for one. What follows from it is planning.py's.
 """
 
 from __future__ import annotations
@@ -71,6 +71,16 @@ def _known(tx: Tx, company_id: str, okta_ids: Sequence[str], *, lock: bool) -> d
     ).order_by(table.c.id)
     found = users.search(tx, query.with_for_update() if lock else query)
     return {user.external_id: user for user in found if user.external_id is not None}
+
+
+def concerned(tx: Tx, company_id: str, people: Sequence[Names]) -> set[str]:
+    """Okta's ids of those whom we know by it, or who have a name of a user of ours."""
+    if not people:
+        return set()
+    ours = set(_known(tx, company_id, [person.okta_id for person in people], lock=False))
+    here = named(tx, company_id, people)
+    logins, emails = {fold(user.user_name) for user in here}, {fold(user.email) for user in here}
+    return ours | {p.okta_id for p in people if p.login_key in logins or p.email_key in emails}
 
 
 def named(tx: Tx, company_id: str, people: Iterable[Names], *, lock: bool = False) -> list[User]:

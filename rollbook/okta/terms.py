@@ -9,6 +9,10 @@ from typing import Literal
 
 import msgspec
 
+from rollbook.database import Tx
+from rollbook.okta import field_map
+from rollbook.okta.connections import Connection
+
 # What is kept of everybody: by these the rules match, and a person reads who is meant.
 EVERYBODYS = ("login", "email", "firstName", "lastName")
 
@@ -33,3 +37,17 @@ class Terms(msgspec.Struct, frozen=True):
         """The variables that are kept of each person."""
         role = (self.role_variable,) if self.role_variable and self.full else ()
         return tuple(dict.fromkeys((*EVERYBODYS, *self.fields.values(), *role)))
+
+
+def of_connection(tx: Tx, connection: Connection) -> Terms:
+    """The terms as they are configured now."""
+    own = field_map.of_company(tx, connection.company_id)
+    return Terms(
+        connection.mode,
+        connection.group_id,
+        connection.app_id,
+        connection.role_variable,
+        connection.most_people,
+        connection.most_percent,
+        field_map.effective(connection.mode, own),
+    )

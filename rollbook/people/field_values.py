@@ -177,9 +177,7 @@ def of_people(tx: Tx, company_id: str, user_ids: Sequence[str]) -> dict[str, dic
     return {id_: values for id_, values in found if values}
 
 
-def of_many(
-    tx: Tx, company_id: str, user_ids: Sequence[str], field_ids: Sequence[str]
-) -> dict[str, dict[str, str]]:
+def of_many(tx: Tx, company_id: str, user_ids: Sequence[str], field_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """What many people have in some of the fields, in one statement: by their id, by the field's id."""
     if not user_ids or not field_ids:
         return {}

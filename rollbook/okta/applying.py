@@ -1,0 +1,112 @@
+"""A run carries its plan out, a few rows in a write. Each is planned anew under the lock first: what is no longer so is
+passed over. Silent, as all of provisioning is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from rollbook.database import Tx
+from rollbook.okta import changes, directory, guards, planning, runs, situations
+from rollbook.okta.changes import Change
+from rollbook.okta.grounds import Grounds
+from rollbook.okta.matching import Match
+from rollbook.okta.planning import Plan, Situation
+from rollbook.okta.runs import Run
+from rollbook.people import field_values, identity_links, users
+from rollbook.people.record import User, profile_of, with_fields
+
+AIM_SECONDS = 0.025  # of a write: provisioning waits for it
+
+_NO_LONGER = "It is no longer so: the person changed here, or in Okta, since the plan was made."
+_CAME_BACK = "The person was restored here after Okta was asked."
+ELSEWHERE = "Others are changing the same person just now; the next run looks again."
+
+
+def next_rows(tx: Tx, run: Run) -> list[Change]:
+    """The next rows, of different people."""
+    rows: list[Change] = []
+    for row in changes.planned(tx, run, after=run.cursor or ""):
+        if any(row.okta_id == other.okta_id for other in rows):
+            break
+        rows.append(row)
+    return rows
+
+
+def carry_out(tx: Tx, run: Run, rows: Sequence[Change], rests_on: Grounds, *, now: datetime) -> Run:
+    """Does as many of the rows as fit into a write, and writes how far the run is. Raises what a verb refuses: then
+    nothing of it is done, and each row is to be tried by itself.
+    """
+    began = time.monotonic()
+    found = directory.people(tx, run.company_id, [row.okta_id for row in rows if row.okta_id])
+    lived = situations.of_people(tx, run.company_id, run.id, found, rests_on, counted=True, lock=True)
+    by_id = {situation.okta_id: situation for situation in lived}
+    told = {"applied": 0, "passed_over": 0}
+    last = run.cursor
+    for row in rows:
+        if last != run.cursor and time.monotonic() - began > AIM_SECONDS:
+            break
+        last = row.id
+        situation = by_id.get(row.okta_id or "")
+        user_id, why_not = _do(tx, run, row, situation, rests_on, now=now)
+        changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, now=now)
+        told["applied" if why_not is None else "passed_over"] += 1
+    return runs.advance(tx, run, cursor=last, counts=runs.counted(run, told))
+
+
+def pass_over(tx: Tx, run: Run, row: Change, why_not: str, *, now: datetime) -> Run:
+    """A row that cannot be done."""
+    changes.mark(tx, run.company_id, row, why_not=why_not, now=now)
+    return runs.advance(tx, run, cursor=row.id, counts=runs.counted(run, {"passed_over": 1}))
+
+
+def finish(tx: Tx, run: Run, *, now: datetime) -> Run:
+    """Everything is done, or what is left needs a person's yes."""
+    waiting = changes.waiting(tx, run)
+    if waiting:
+        return runs.hold(tx, run, guards.waiting(waiting), cursor=None, now=now)
+    return runs.end(tx, run, "done", cursor=None, now=now)
+
+
+def _do(
+    tx: Tx, run: Run, row: Change, situation: Situation | None, rests_on: Grounds, *, now: datetime
+) -> tuple[str | None, str | None]:
+    """(whom it made, why nothing was done); each None where there is nothing to say."""
+    if situation is None:
+        return None, _NO_LONGER
+    anew = [p for p in planning.plan(rests_on, situation).plans if p.kind == row.kind and p.user_id == row.user_id]
+    plan = planning.as_told(anew[0], row.changes) if anew else None
+    if plan is None:
+        return None, _NO_LONGER
+    if plan.kind == "create":
+        return _create(tx, run, plan, now=now).id, None
+    user = situation.known or (situation.match.user if isinstance(situation.match, Match) else None)
+    if user is None:
+        return None, _NO_LONGER
+    if plan.kind == "archive":
+        back = user.away_until
+        if back is not None and run.started_at is not None and back >= run.started_at:
+            return None, _CAME_BACK
+    _change(tx, run, user, plan, now=now)
+    return None, None
+
+
+def _create(tx: Tx, run: Run, plan: Plan, *, now: datetime) -> User:
+    profile = planning.new_profile(plan.columns, plan.okta_id)
+    own = field_values.changes(tx, None, plan.own, actor=run.actor)
+    return users.create(tx, run.company_id, profile, role=plan.role, own=own, actor=run.actor, now=now)
+
+
+def _change(tx: Tx, run: Run, user: User, plan: Plan, *, now: datetime) -> None:
+    actor = run.actor
+    if plan.kind == "link":
+        identity_links.link(tx, user, external_id=plan.okta_id, by_client=False, rule=plan.rule, actor=actor, now=now)
+    elif plan.kind == "archive":
+        users.archive(tx, user, actor=actor, now=now)
+    else:
+        profile = with_fields(profile_of(user), **plan.columns)
+        own = field_values.changes(tx, user, plan.own, actor=actor)
+        active = True if plan.kind == "restore" else None
+        users.update(tx, user, profile, active=active, own=own, actor=actor, now=now)

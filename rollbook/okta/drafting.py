@@ -1,0 +1,154 @@
+"""A run plans: everybody of Okta's is walked through, some at a time, and what is to be done about each written down.
+
+What that is says planning.py; the walk reads outside of any write, since whatever it plans is planned once more under
+the lock before it is done (applying.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from rollbook.database import Tx
+from rollbook.database.tables import users
+from rollbook.okta import changes, directory, grounds, guards, planning, reading, runs, situations
+from rollbook.okta.directory import FORGOTTEN_AFTER, MOST_MISSING
+from rollbook.okta.grounds import Grounds
+from rollbook.okta.guards import Counted
+from rollbook.okta.planning import Plan
+from rollbook.okta.runs import Run
+from rollbook.okta.terms import Terms
+from rollbook.people import fields
+from rollbook.people.fields import OWNER_WORDS
+
+MOST_ROWS = 200  # of a plan in one write
+
+# Notes of a run: by variable and by field, how many people were left as they are.
+WITHHELD, NOT_OURS = "withheld", "not_ours"
+
+_ACTIVE = select(func.count()).where(
+    users.c.company_id == bindparam("company"), users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
+)
+_OURS = _ACTIVE.where(users.c.external_id.is_not(None), users.c.link != "exempt")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a step of the walk comes to; `last` is the last person looked at, None where there is nobody left."""
+
+    last: str | None
+    plans: tuple[Plan, ...] = ()
+    missing: tuple[str, ...] = ()
+    unassigned: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    not_ours: tuple[str, ...] = ()
+
+
+def grounds_of(tx: Tx, run: Run, terms: Terms) -> Grounds:
+    """What the run's plan rests on, once it has read everything."""
+    present = run.notes.get(reading.PRESENT, {})
+    return grounds.of_company(
+        terms, fields.all_of(tx, run.company_id), listed=run.counts.get("people", 0), present=present
+    )
+
+
+def draft(tx: Tx, run: Run, rests_on: Grounds) -> Draft:
+    """Looks at the next people; writes nothing."""
+    people = directory.after(tx, run.company_id, run.cursor or "")
+    found = situations.of_people(tx, run.company_id, run.id, people, rests_on, counted=False)
+    plans: list[Plan] = []
+    missing, unassigned, forgotten = [], [], []
+    withheld: list[str] = []
+    not_ours: list[str] = []
+    last: str | None = None
+    for person, situation in zip(people, found, strict=True):
+        outcome = planning.plan(rests_on, situation)
+        if plans and len(plans) + len(outcome.plans) > MOST_ROWS:
+            break
+        last = person.okta_id
+        plans += outcome.plans
+        withheld += outcome.withheld
+        not_ours += outcome.not_ours
+        if not situation.listed and not rests_on.nobody:
+            stranger = situation.known is None and not situation.fresh
+            if stranger and person.missing_runs >= FORGOTTEN_AFTER:
+                forgotten.append(person.okta_id)
+            elif person.missing_runs < MOST_MISSING:
+                missing.append(person.okta_id)
+        if person.app_status is not None and rests_on.terms.app_id and person.app_run != run.id:
+            unassigned.append(person.okta_id)
+    return Draft(
+        last,
+        tuple(plans),
+        tuple(missing),
+        tuple(unassigned),
+        tuple(forgotten),
+        tuple(withheld),
+        tuple(not_ours),
+    )
+
+
+def keep(tx: Tx, run: Run, made: Draft) -> Run:
+    """Writes a step down, with how far the walk is. Only a run that is to do something counts who was missing."""
+    changes.add(tx, run, made.plans)
+    if run.purpose == "sync":
+        directory.note_missing(tx, run.company_id, made.missing)
+        directory.forget(tx, run.company_id, made.forgotten)
+    directory.note_unassigned(tx, run.company_id, [id_ for id_ in made.unassigned if id_ not in made.forgotten])
+    counts = runs.counted(run, Counter(plan.kind for plan in made.plans))
+    notes = {
+        **run.notes,
+        WITHHELD: _added(run.notes.get(WITHHELD, {}), made.withheld),
+        NOT_OURS: _added(run.notes.get(NOT_OURS, {}), made.not_ours),
+    }
+    return runs.advance(tx, run, cursor=made.last, counts=counts, notes=notes)
+
+
+def finish(tx: Tx, run: Run, rests_on: Grounds, *, now: datetime) -> Run:
+    """The plan is whole: it is carried out, or held, or, as a preview, only shown."""
+    asides = list(_asides(run, rests_on))
+    changes.add(tx, run, asides)
+    counts = runs.counted(run, {"set_aside": len(asides)})
+    (active,) = tx.one(_ACTIVE, {"company": run.company_id}) or (0,)
+    (ours,) = tx.one(_OURS, {"company": run.company_id}) or (0,)
+    counted = Counted(
+        archives=counts.get("archive", 0),
+        active=active,
+        listed=counts.get("people", 0),
+        ours=ours,
+        withheld=run.notes.get(WITHHELD, {}),
+    )
+    held = guards.held(rests_on.terms, counted)
+    if run.purpose == "preview":
+        waiting = changes.waiting(tx, run)
+        reason = held or (guards.waiting(waiting) if waiting else None)
+        return runs.end(tx, run, "done", reason, counts=counts, cursor=None, now=now)
+    if held is not None:
+        return runs.hold(tx, run, held, counts=counts, cursor=None, now=now)
+    return runs.advance(tx, run, state="applying", counts=counts, cursor=None)
+
+
+def _asides(run: Run, rests_on: Grounds) -> Iterator[Plan]:
+    """What concerns nobody in particular."""
+    for target in rests_on.others:
+        count = run.notes.get(NOT_OURS, {}).get(target.key, 0)
+        if count and target.field is not None:
+            owner = OWNER_WORDS[target.field.owner]
+            reason = (
+                f"{target.field.name} belongs to {owner}. Okta's {target.variable} says something else of "
+                f"{guards.people(count)}, and it stays as it is."
+            )
+            yield Plan("set_aside", "", None, "owner", reason)
+    if nameless := run.notes.get(reading.NAMELESS, 0):
+        reason = f"{nameless:,} of Okta's records could not be read, not even whose they are."
+        yield Plan("set_aside", "", None, "record", reason)
+
+
+def _added(before: dict[str, int], more: tuple[str, ...]) -> dict[str, Any]:
+    return dict(Counter(before) + Counter(more))

@@ -1,0 +1,273 @@
+"""A run at work, step by step: it asks Okta, keeps what it hears, plans, and carries the plan out.
+
+The claim of its task is the lease: each write renews it first, and leaves nothing where it was lost. So whoever claims
+the task next goes on where the last write ended, wherever that one was killed.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from rollbook import clock
+from rollbook.activity import queue
+from rollbook.activity.queue import Task
+from rollbook.database import Collision, Database, Tx
+from rollbook.errors import RollbookError, Unavailable
+from rollbook.okta import applying, connections, directory, drafting, reading, runs, terms
+from rollbook.okta.answers import AppUser, Page, Person, Refused
+from rollbook.okta.changes import Change
+from rollbook.okta.connections import Connection
+from rollbook.okta.failures import OktaFailure, RecordRefused
+from rollbook.okta.grounds import Grounds
+from rollbook.okta.person_record import ALIVE
+from rollbook.okta.planning import RUNS_AWAY
+from rollbook.okta.reading import PeoplePage, Single, Source
+from rollbook.okta.runs import Run
+from rollbook.okta.terms import Terms
+from rollbook.people import alarms
+
+T = TypeVar("T")
+
+MOST_RESTARTS = 3  # of a list whose cursor expired
+MOST_LAPS = 3  # through a list that leads back to where it was
+MOST_PAGES = 100_000  # of one list
+ASKING_SECONDS = 10.0  # people asked for one by one between two writes; the lease lasts longer
+
+# Notes of a run.
+TERMS, RESTARTS = "terms", "restarts"
+
+_ASKABLE = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+_CIRCLE = "Okta's list leads round in a circle and does not end. The next run begins anew."
+
+
+class LeaseLost(Exception):
+    """Somebody else has claimed the task; what was under way left nothing."""
+
+
+class Sync:
+    """The work at one run, in steps; `task` is the claimed task `pull`, and the right to write."""
+
+    def __init__(self, database: Database, client: Source, connection: Connection, task: Task) -> None:
+        self._database = database
+        self._client = client
+        self._connection = connection
+        self._task = task
+        self._run: Run | None = None
+        self._met: set[str] = set()  # cursors of the list that is being read
+        self._laps = self._pages = 0
+        self._grounds: Grounds | None = None
+
+    @property
+    def run(self) -> Run | None:
+        """The run after the last step; None before the first."""
+        return self._run
+
+    async def step(self) -> bool:
+        """Does the next of it; False where nothing is left for this task: the run has ended, or is held.
+
+        Raises LeaseLost. What Okta refuses ends the run and raises nothing.
+        """
+        if self._run is None:
+            run_id = self._task.payload["run_id"]
+            self._run = await self._database.read(lambda tx: runs.find(tx, self._task.company_id, run_id))
+        run = self._run
+        if run is None or run.ended_at or run.state == "held":
+            return False
+        try:
+            if run.state == "waiting":
+                run = await self._move(partial(self._begin, run=run))
+            elif run.state == "reading":
+                run = await self._read(run)
+            elif run.state == "planning":
+                run = await self._plan(run)
+            else:
+                run = await self._apply(run)
+        except OktaFailure as failure:
+            run = await self._move(partial(self._fail, run=run, failure=failure))
+        except runs.RunEnded:
+            return False
+        return run.ended_at is None and run.state != "held"
+
+    async def renew(self) -> None:
+        """Keeps the lease while Okta is waited for. Raises LeaseLost."""
+        await self._write(lambda tx: None)
+
+    async def _write(self, fn: Callable[[Tx], T]) -> T:
+        def work(tx: Tx) -> T:
+            if not queue.extend(tx, self._task, now=clock.now()):
+                raise LeaseLost(self._task.id)
+            return fn(tx)
+
+        return await self._database.write(work)
+
+    async def _move(self, fn: Callable[[Tx], Run]) -> Run:
+        """A write that changes how far the run is."""
+        self._run = await self._write(fn)
+        return self._run
+
+    def _begin(self, tx: Tx, run: Run) -> Run:
+        agreed = msgspec.to_builtins(terms.of_connection(tx, self._connection))
+        started = clock.text(clock.now())
+        return runs.advance(
+            tx, run, state="reading", part=reading.PARTS[0], cursor=None, started_at=started, notes={TERMS: agreed}
+        )
+
+    # Reading.
+
+    async def _read(self, run: Run) -> Run:
+        agreed = _terms(run)
+        if run.part == "singles":
+            return await self._ask_singles(run, agreed)
+        try:
+            page = await self._page(run, agreed)
+        except OktaFailure as failure:
+            if failure.kind != "cursor":
+                raise
+            return await self._again(run, failure)
+        self._watch_circles(run.part or "", page.next)
+        end: dict[str, Any] = {"cursor": page.next}
+        if page.next is None:
+            end["part"] = reading.next_part(agreed, run.part or "")
+            self._met.clear()
+            self._laps = self._pages = 0
+        return await self._keep(run, agreed, page, end)
+
+    async def _page(self, run: Run, agreed: Terms) -> Page[Person] | Page[AppUser]:
+        if run.part == "people":
+            return await self._client.people(agreed.group_id, run.cursor)
+        if run.part == "deprovisioned":
+            return await self._client.deprovisioned(run.cursor)
+        assert agreed.app_id is not None
+        return await self._client.app_users(agreed.app_id, run.cursor)
+
+    async def _keep(self, run: Run, agreed: Terms, page: Page[Any], end: dict[str, Any]) -> Run:
+        if run.part == "app":
+            return await self._move(partial(reading.keep_app, run=run, page=page, end=end))
+        people = PeoplePage(agreed, "people" if run.part == "people" else "deprovisioned", page)
+        more = True
+        while more:
+            run, more = await self._write(partial(people.keep, run=run, end=end))
+            self._run = run
+        return run
+
+    async def _again(self, run: Run, failure: OktaFailure) -> Run:
+        """The list is read from its beginning; a run does so a few times only."""
+        restarts = run.notes.get(RESTARTS, 0) + 1
+        if restarts > MOST_RESTARTS:
+            raise failure
+        self._met.clear()
+        notes = {**run.notes, RESTARTS: restarts}
+        return await self._move(lambda tx: runs.advance(tx, run, cursor=None, notes=notes))
+
+    def _watch_circles(self, part: str, following: str | None) -> None:
+        """Raises OktaFailure where a list does not end."""
+        self._pages += 1
+        if following in self._met:
+            self._met.clear()
+            self._laps += 1
+        if following is not None:
+            self._met.add(following)
+        if self._laps > MOST_LAPS or self._pages > MOST_PAGES:
+            raise OktaFailure("unreadable", _CIRCLE)
+
+    async def _ask_singles(self, run: Run, agreed: Terms) -> Run:
+        """Asks for people of ours whom no list had, one by one."""
+
+        def look(tx: Tx) -> tuple[list[tuple[str, str]], dict[str, int]]:
+            wanted = directory.unseen(tx, run.company_id, run.id, after=run.cursor or "")
+            rows = directory.people(tx, run.company_id, [okta_id for _, okta_id in wanted])
+            return wanted, {person.okta_id: person.missing_runs for person in rows}
+
+        wanted, away = await self._database.read(look)
+        if not wanted:
+            return await self._move(partial(self._read_all, run=run))
+        singles: list[Single] = []
+        began = time.monotonic()
+        for user_id, okta_id in wanted:
+            singles.append(await self._single(agreed, user_id, okta_id, away.get(okta_id, 0)))
+            if time.monotonic() - began > ASKING_SECONDS:
+                break
+        return await self._move(partial(reading.keep_singles, run=run, terms=agreed, singles=singles))
+
+    async def _single(self, agreed: Terms, user_id: str, okta_id: str, away: int) -> Single:
+        found: Person | Refused | None = None
+        if _ASKABLE.fullmatch(okta_id):
+            try:
+                found = await self._client.person(okta_id)
+            except RecordRefused as refusal:
+                found = Refused(okta_id, refusal.message, refusal.status)
+        listed = reading.is_listed(agreed, found)
+        if listed is None:
+            # A list may have left somebody out. Before that archives them, Okta is asked for them alone.
+            about_to_leave = agreed.full and away + 1 >= RUNS_AWAY and found is not None and found.status in ALIVE
+            listed = (
+                await self._client.is_member(okta_id, agreed.group_id) if about_to_leave and agreed.group_id else False
+            )
+        return Single(user_id, okta_id, found, listed)
+
+    def _read_all(self, tx: Tx, run: Run) -> Run:
+        """Everything was read: only now does absence mean anything, and what needed attention needs it no more."""
+        now = clock.now()
+        connections.set_state(tx, run.company_id, "on", actor=run.actor, now=now)
+        alarms.resolve(tx, run.company_id, "okta_attention", run.company_id, actor=run.actor, now=now)
+        return runs.advance(tx, run, state="planning", part=None, cursor=None, read_at=clock.text(now))
+
+    # Planning and applying.
+
+    async def _plan(self, run: Run) -> Run:
+        rests_on = await self._rests_on(run)
+        made = await self._database.read(lambda tx: drafting.draft(tx, run, rests_on))
+        if made.last is None:
+            return await self._move(lambda tx: drafting.finish(tx, run, rests_on, now=clock.now()))
+        return await self._move(partial(drafting.keep, run=run, made=made))
+
+    async def _apply(self, run: Run) -> Run:
+        rests_on = await self._rests_on(run)
+        rows = await self._database.read(lambda tx: applying.next_rows(tx, run))
+        if not rows:
+            return await self._move(lambda tx: applying.finish(tx, run, now=clock.now()))
+        return await self._carry_out(run, rows, rests_on)
+
+    async def _carry_out(self, run: Run, rows: list[Change], rests_on: Grounds) -> Run:
+        """Several rows in one write; where one of them cannot be done, each by itself."""
+        try:
+            return await self._move(lambda tx: applying.carry_out(tx, run, rows, rests_on, now=clock.now()))
+        except Unavailable:
+            raise
+        except (RollbookError, Collision) as error:
+            if len(rows) == 1:
+                why_not = error.message if isinstance(error, RollbookError) else applying.ELSEWHERE
+                return await self._move(lambda tx: applying.pass_over(tx, run, rows[0], why_not, now=clock.now()))
+        for row in rows:
+            run = await self._carry_out(run, [row], rests_on)
+        return run
+
+    async def _rests_on(self, run: Run) -> Grounds:
+        if self._grounds is None:
+            agreed = _terms(run)
+            self._grounds = await self._database.read(lambda tx: drafting.grounds_of(tx, run, agreed))
+        return self._grounds
+
+    # What Okta refuses.
+
+    def _fail(self, tx: Tx, run: Run, failure: OktaFailure) -> Run:
+        """Nobody is archived for a failure: the run ends before it has planned anything."""
+        now = clock.now()
+        if failure.kind in ("refused", "gone"):
+            ended = runs.end(tx, run, "needs_attention", failure.message, now=now)
+            company_id = run.company_id
+            connections.set_state(tx, company_id, "needs_attention", failure.message, actor=run.actor, now=now)
+            detail = {"run_id": run.id, "reason": failure.message}
+            alarms.sound(tx, company_id, "okta_attention", company_id, detail, now=now)
+            return ended
+        return runs.end(tx, run, "partial", failure.message, now=now)
+
+
+def _terms(run: Run) -> Terms:
+    return msgspec.convert(run.notes[TERMS], Terms)
