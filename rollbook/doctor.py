@@ -194,7 +194,7 @@ def _outbox(chosen: Settings, database: Database, company: Company) -> Iterator[
 
 
 def _okta_hosts(chosen: Settings) -> Iterator[Finding]:
-    """Simulated orgs are for trying out: an org address there needs no TLS, and whoever holds the port gets the token."""
+    """Simulated orgs are for trying out: one there needs no TLS, and whoever holds the port gets the token."""
     for entry in chosen.okta_entries:
         if ":" in entry:
             yield Finding(

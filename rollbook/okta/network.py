@@ -69,7 +69,7 @@ class NotAllowed(Exception):
 
 
 class PinnedTransport(httpx2.AsyncBaseTransport):
-    """Carries GET to one org. Raises NotAllowed for anything else, OktaFailure where no address may be or is reached."""
+    """Carries GET to one org. Raises NotAllowed for anything else, OktaFailure where none may be reached."""
 
     def __init__(self, address: OrgAddress, *, resolve: Resolve = look_up, tls: ssl.SSLContext | None = None) -> None:
         self._address = address
