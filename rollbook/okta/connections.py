@@ -19,6 +19,7 @@ from rollbook.database import Row, Tx
 from rollbook.database.tables import okta_connections as table
 from rollbook.database.tables import okta_people
 from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.people import alarms
 
 Mode = Literal["complement", "full"]
 State = Literal["on", "off", "needs_attention"]
@@ -87,6 +88,14 @@ def get(tx: Tx, company_id: str, *, lock: bool = False) -> Connection:
     return connection
 
 
+def in_use(tx: Tx, company_id: str) -> Connection:
+    """As `get`, of one that may be asked; raises Conflict where it is switched off."""
+    connection = get(tx, company_id)
+    if connection.state == "off":
+        raise Conflict("The standard integration is switched off; first: rollbook okta on SUBDOMAIN", field="state")
+    return connection
+
+
 def configure(
     tx: Tx, company_id: str, wanted: Wanted, *, sealed_token: str | None = None, actor: Actor, now: datetime
 ) -> Connection:
@@ -121,6 +130,7 @@ def configure(
         changes["token"] = ["one" if before is not None and before.sealed_token else None, "another"]
     if changes:
         events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
+    alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     return get(tx, company_id)
 
 
@@ -175,6 +185,7 @@ def switch_off(tx: Tx, company_id: str, *, forget_token: bool = False, actor: Ac
         values["sealed_token"] = None
         changes["token"] = ["one", None]
     tx.run(_UPDATE, {"company": company_id, **values})
+    alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     events.record(tx, company_id, "OktaSwitchedOff", company_id, changes, actor=actor, now=now)
     return get(tx, company_id)
 
