@@ -5,7 +5,6 @@ when is slots.py's; sessions.py opens it, and tries it before anything is saved.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -20,6 +19,7 @@ from rollbook.database import Row, Tx
 from rollbook.database.tables import okta_connections as table
 from rollbook.database.tables import okta_people
 from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.people import alarms
 
 Mode = Literal["complement", "full"]
 State = Literal["on", "off", "needs_attention"]
@@ -88,6 +88,14 @@ def get(tx: Tx, company_id: str, *, lock: bool = False) -> Connection:
     return connection
 
 
+def in_use(tx: Tx, company_id: str) -> Connection:
+    """As `get`, of one that may be asked; raises Conflict where it is switched off."""
+    connection = get(tx, company_id)
+    if connection.state == "off":
+        raise Conflict("The standard integration is switched off; first: rollbook okta on SUBDOMAIN", field="state")
+    return connection
+
+
 def configure(
     tx: Tx, company_id: str, wanted: Wanted, *, sealed_token: str | None = None, actor: Actor, now: datetime
 ) -> Connection:
@@ -122,6 +130,7 @@ def configure(
         changes["token"] = ["one" if before is not None and before.sealed_token else None, "another"]
     if changes:
         events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
+    alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     return get(tx, company_id)
 
 
@@ -137,10 +146,12 @@ def change(
 ) -> Connection:
     """Changes what need not be tried against Okta; None leaves it. Raises NotFound and InvalidValue."""
     before = get(tx, company_id, lock=True)
-    given = {"mode": mode, "most_people": most_people, "most_percent": most_percent}
+    given: dict[str, Any] = {"mode": mode, "most_people": most_people, "most_percent": most_percent}
     values = {name: value for name, value in given.items() if value not in (None, getattr(before, name))}
     if not values:
         return before
+    if mode == "complement" and before.role_variable is not None:
+        values["role_variable"] = None  # which only full mode has
     checked(_wanted(before, **values))
     tx.run(_UPDATE, {"company": company_id, **values, "updated_at": clock.text(now)})
     changes = {name: [getattr(before, name), value] for name, value in values.items()}
@@ -174,6 +185,7 @@ def switch_off(tx: Tx, company_id: str, *, forget_token: bool = False, actor: Ac
         values["sealed_token"] = None
         changes["token"] = ["one", None]
     tx.run(_UPDATE, {"company": company_id, **values})
+    alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     events.record(tx, company_id, "OktaSwitchedOff", company_id, changes, actor=actor, now=now)
     return get(tx, company_id)
 
@@ -189,13 +201,9 @@ def set_state(tx: Tx, company_id: str, state: State, reason: str | None = None, 
         events.record(tx, company_id, "OktaStateChanged", company_id, changes, actor=actor, now=now)
 
 
-def reseal(tx: Tx, company_id: str, again: Callable[[str], str], *, now: datetime) -> bool:
-    """Seals the token anew, as `again` does it, after the operator's secret was changed; False where there is none."""
-    before = find(tx, company_id, lock=True)
-    if before is None or before.sealed_token is None:
-        return False
-    tx.run(_UPDATE, {"company": company_id, "sealed_token": again(before.sealed_token), "updated_at": clock.text(now)})
-    return True
+def reseal(tx: Tx, connection: Connection, sealed_token: str, *, now: datetime) -> None:
+    """Keeps the same token as it is sealed under another secret of the operator's."""
+    tx.run(_UPDATE, {"company": connection.company_id, "sealed_token": sealed_token, "updated_at": clock.text(now)})
 
 
 def has_people(tx: Tx, company_id: str) -> bool:
