@@ -13,11 +13,13 @@ import time_machine
 from rollbook import clock
 from rollbook.activity import events, queue
 from rollbook.jobs.tasks import TASKS
-from rollbook.people import users
+from rollbook.okta import runs
+from rollbook.okta.runs import Run
+from rollbook.people import alarms, users
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from tests.cast import ADA, CLEO, DEACTIVATE, LEO, MONA, REACTIVATE, scim_user
-from tests.conftest import House, Tenant
+from tests.conftest import OPERATOR, House, Tenant
 from tests.console.desk import Desk, open_alarms, person
 
 
@@ -235,3 +237,41 @@ def test_the_two_records_of_a_returner_are_joined(house: House, acme: Tenant, um
     assert joined.joined_into == new
     assert path not in ada.open("/provisioning").links
     assert ada.open(path).status == 404
+
+
+def _held(house: House, company_id: str) -> Run:
+    run = house.write(lambda tx: runs.create_by_hand(tx, company_id, "sync", actor=OPERATOR, now=clock.now()))
+    counts = {"archive": 60, "change": 1}
+    return house.write(lambda tx: runs.hold(tx, run, "60 people would be archived.", counts=counts, now=clock.now()))
+
+
+def test_a_held_run_goes_on_when_an_admin_says_so(house: House, acme: Tenant, ada: Desk) -> None:
+    run = _held(house, acme.id)
+    page = ada.open("/provisioning")
+    assert "A run of the standard integration waits for your yes" in page.text
+    assert "60 people would be archived. Planned are 1 to change, 60 to archive." in page.text
+    path = f"/provisioning/alarms/{next(open_alarms(house, acme.id)).id}/go-on"
+    assert "Everything that the run has planned is done" in ada.open(path).text
+    assert ada.press(path, on=path).headers["location"] == "/provisioning?done=go-on"
+    after = house.read(lambda tx: runs.get(tx, acme.id, run.id))
+    assert (after.state, after.approved_by) == ("applying", f"user:{ada.user.id}")
+    assert list(open_alarms(house, acme.id)) == []
+
+
+def test_a_held_run_is_dropped_when_an_admin_says_so(house: House, acme: Tenant, ada: Desk) -> None:
+    run = _held(house, acme.id)
+    path = f"/provisioning/alarms/{next(open_alarms(house, acme.id)).id}/drop-run"
+    assert ada.press(path, on=path).status_code == 303
+    assert house.read(lambda tx: runs.get(tx, acme.id, run.id)).state == "dropped"
+    assert list(open_alarms(house, acme.id)) == []
+
+
+def test_an_org_that_cannot_be_read_is_told_of(house: House, acme: Tenant, ada: Desk) -> None:
+    detail = {"run_id": "r", "reason": "Okta does not accept the API token (401)."}
+    house.write(lambda tx: alarms.sound(tx, acme.id, "okta_attention", acme.id, detail, now=clock.now()))
+    page = ada.open("/provisioning").text
+    assert "The standard integration cannot read Okta" in page
+    assert "Okta does not accept the API token (401). Nobody was changed" in page
+    path = f"/provisioning/alarms/{next(open_alarms(house, acme.id)).id}/understood"
+    assert ada.press(path, on="/provisioning").status_code == 303
+    assert list(open_alarms(house, acme.id)) == []
