@@ -11,7 +11,7 @@ from starlette.responses import Response
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
-from rollbook.console import rendering, words
+from rollbook.console import rendering, run_words, words
 from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
@@ -26,14 +26,17 @@ Do = Callable[[Tx, str, Alarm, Actor, datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button. With a `question` it is asked on a page of its own first, together with the `consequence`."""
+    """A button. With a `question` it is asked on a page of its own first, together with the `consequence`. One that
+    `leads_to` another page does nothing itself: what settles the alarm is there.
+    """
 
     slug: str
     label: str
-    done: str
-    do: Do
+    done: str = ""
+    do: Do | None = None
     question: str = ""
     consequence: str = ""
+    leads_to: Callable[[Alarm], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,10 @@ ACTIONS: dict[Kind, tuple[Action, ...]] = {
         ),
         Action("keep", "Leave it as it is", "The alarm is settled; nothing else was changed.", _settle("flapping")),
     ),
+    "okta_held": (
+        Action("plan", "Look at the plan", leads_to=lambda alarm: run_words.address(alarm.detail["run_id"])),
+    ),
+    "okta_attention": (Action("standard", "What to do", leads_to=lambda _: run_words.ADDRESS),),
     "last_admin_archived": (
         Action("understood", "Understood", "The alarm is settled.", _settle("last_admin_archived")),
     ),
@@ -133,7 +140,7 @@ ACTIONS: dict[Kind, tuple[Action, ...]] = {
         Action("understood", "Understood", "The alarm is settled.", _settle("privileged_restored")),
     ),
 }
-DONE = {action.slug: action.done for actions in ACTIONS.values() for action in actions}
+DONE = {action.slug: action.done for actions in ACTIONS.values() for action in actions if action.done}
 
 
 def matters(tx: Tx, company_id: str) -> list[Matter]:
@@ -157,7 +164,8 @@ async def settle(visit: Visit) -> Response:
 
     def work(tx: Tx, who: SignedIn) -> Action:
         alarm, action = _find(visit, tx, who)
-        action.do(tx, who.company_id, alarm, visit.actor(who), visit.now)
+        if action.do is not None:
+            action.do(tx, who.company_id, alarm, visit.actor(who), visit.now)
         return action
 
     action = await visit.write(work, permission="resolve_alarms")
@@ -170,7 +178,7 @@ def _find(visit: Visit, tx: Tx, who: SignedIn) -> tuple[Alarm, Action]:
     alarm = alarms.get(tx, who.company_id, str(parameters["alarm"]))
     for kind, actions in ACTIONS.items():
         for action in actions:
-            if kind == alarm.kind and action.slug == parameters["action"]:
+            if kind == alarm.kind and action.slug == parameters["action"] and action.do is not None:
                 if alarm.resolved_at:
                     raise Conflict("This alarm was settled already, so nothing was done now.", field="alarm")
                 return alarm, action
@@ -233,6 +241,18 @@ def _last_admin(_: Alarm, user: User | None) -> tuple[str, str]:
     )
 
 
+def _okta_held(alarm: Alarm, _: User | None) -> tuple[str, str]:
+    comes_to = run_words.comes_to(alarm.detail.get("counts", {}))
+    plan = f" Its plan: {comes_to}." if comes_to else ""
+    return "A run of the standard integration waits for your yes", f"{alarm.detail['reason']}{plan}"
+
+
+def _okta_attention(alarm: Alarm, _: User | None) -> tuple[str, str]:
+    return "The standard integration needs attention", (
+        f"{alarm.detail['reason']} Until then nothing comes from Okta's API, and nobody is archived for it."
+    )
+
+
 def _flapping(alarm: Alarm, user: User | None) -> tuple[str, str]:
     seconds = (clock.moment(alarm.detail["archived_at"]) - clock.moment(alarm.detail["restored_at"])).total_seconds()
     title = f"Okta restored {_name(user)} and archived them again {words.count(int(seconds), 'second')} later"
@@ -256,6 +276,8 @@ WORDS: dict[str, Callable[[Alarm, User | None], tuple[str, str]]] = {
     "privileged_restored": _privileged_restored,
     "last_admin_archived": _last_admin,
     "flapping": _flapping,
+    "okta_held": _okta_held,
+    "okta_attention": _okta_attention,
 }
 
 

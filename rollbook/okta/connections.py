@@ -87,6 +87,14 @@ def get(tx: Tx, company_id: str, *, lock: bool = False) -> Connection:
     return connection
 
 
+def in_use(tx: Tx, company_id: str) -> Connection:
+    """As `get`, of one that may be asked; raises Conflict where it is switched off."""
+    connection = get(tx, company_id)
+    if connection.state == "off":
+        raise Conflict("The standard integration is switched off; first: rollbook okta on SUBDOMAIN", field="state")
+    return connection
+
+
 def configure(
     tx: Tx, company_id: str, wanted: Wanted, *, sealed_token: str | None = None, actor: Actor, now: datetime
 ) -> Connection:

@@ -183,7 +183,9 @@ def drop(tx: Tx, company_id: str, run_id: str, reason: str, *, actor: Actor, now
     run = get(tx, company_id, run_id, lock=True)
     if run.ended_at:
         raise Conflict(f"Run {run.id} is {_WORDS[run.state]}, so there is nothing to drop.", field="state")
-    return _drop(tx, run, reason, actor=actor, now=now)
+    dropped = _drop(tx, run, reason, actor=actor, now=now)
+    events.record(tx, company_id, "OktaRunDropped", run.id, {"state": [run.state, "dropped"]}, actor=actor, now=now)
+    return dropped
 
 
 def advance(tx: Tx, run: Run, **values: Any) -> Run:

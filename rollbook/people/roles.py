@@ -44,6 +44,9 @@ Permission = Literal[
     "revoke_keys",
     "issue_keys",
     "exchange_people",
+    "run_okta",
+    "edit_okta",
+    "set_okta_token",
     "see_okta_token",
 ]
 
@@ -74,10 +77,13 @@ PERMISSIONS: dict[Permission, dict[Role, Reach]] = {
     "revoke_keys": {"admin": "all"},
     "issue_keys": {"admin": "all"},
     "exchange_people": {"admin": "all"},
+    "run_okta": {"admin": "all"},
+    "edit_okta": {"admin": "all"},
+    "set_okta_token": {"admin": "all"},
     "see_okta_token": {},
 }
 # An API key acts as an administrator, except for what would let it outlive or outgrow itself.
-NOT_FOR_KEYS: frozenset[Permission] = frozenset({"issue_keys", "make_admins", "see_okta_token"})
+NOT_FOR_KEYS: frozenset[Permission] = frozenset({"issue_keys", "make_admins", "set_okta_token", "see_okta_token"})
 
 
 def reach(role: Role, permission: Permission) -> Reach | None:
