@@ -14,6 +14,7 @@ from rollbook.activity import outbox, queue, sending
 from rollbook.database import Database, health, open_database, schema
 from rollbook.errors import Misconfigured, Unavailable
 from rollbook.jobs import heartbeat, post
+from rollbook.okta import attention, sessions
 from rollbook.people import alarms, companies
 from rollbook.people.companies import Company
 from rollbook.settings import Settings
@@ -47,7 +48,6 @@ def examine() -> list[Finding]:
     findings += _data_directory(chosen)
     findings += _database(chosen)
     findings += _mail(chosen)
-    findings.append(Finding("okta token", "note", "No company has the standard integration, so there is no token."))
     findings += _okta_hosts(chosen)
     findings += _public_address(chosen)
     return findings
@@ -87,6 +87,7 @@ def _database(chosen: Settings) -> Iterator[Finding]:
         yield from _work(database)
         for company in database.engine.read(companies.all_of_them):
             yield from _outbox(chosen, database, company)
+        yield from _okta(chosen, database)
     finally:
         database.close()
 
@@ -203,6 +204,19 @@ def _okta_hosts(chosen: Settings) -> Iterator[Finding]:
                 f"Unsafe: an Okta org may be at {entry}, on this machine and over plain http.",
                 "Where real people are, take it out of ROLLBOOK_OKTA_HOSTS.",
             )
+
+
+def _okta(chosen: Settings, database: Database) -> Iterator[Finding]:
+    """Each company's standard integration, as it was last met; Okta itself is not asked."""
+    access = sessions.access_of(chosen, installation.pepper_of(chosen))
+    met = False
+    for company in database.engine.read(companies.all_of_them):
+        found = database.engine.read(lambda tx, c=company: attention.standing(tx, c, access))  # type: ignore[misc]
+        if found is not None:
+            met = True
+            yield Finding(f"okta of {company.subdomain}", "ok" if found.well else "problem", found.detail, found.fix)
+    if not met:
+        yield Finding("okta token", "note", "No company has the standard integration, so there is no token.")
 
 
 def _public_address(chosen: Settings) -> Iterator[Finding]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import Select, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
@@ -54,7 +55,6 @@ _INSERT = insert(tasks).on_conflict_do_nothing()
 _OPEN = text("tasks.state IN ('due', 'running')")
 _COMPANIES_WITH_DUE = select(tasks.c.company_id).where(_OPEN, tasks.c.due_at <= bindparam("now")).distinct()
 _COMPANIES_WITH_DUE_NAMED = _COMPANIES_WITH_DUE.where(tasks.c.name == bindparam("only"))
-_COMPANIES_WITH_DUE_OTHER = _COMPANIES_WITH_DUE.where(tasks.c.name != bindparam("but"))
 _BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN)
 _OPEN_SINCE = select(func.min(tasks.c.created_at)).where(
     tasks.c.company_id == bindparam("company"),
@@ -69,7 +69,6 @@ _NEXT = (
     .with_for_update(skip_locked=True)
 )
 _NEXT_NAMED = _NEXT.where(tasks.c.name == bindparam("only"))
-_NEXT_OTHER = _NEXT.where(tasks.c.name != bindparam("but"))
 _BY_GENERATION = (
     update(tasks)
     .where(
@@ -96,6 +95,16 @@ _FAILED = (
     .order_by(tasks.c.ended_at.desc())
     .limit(50)
 )
+
+
+@cache
+def _companies_with_due_but(names: tuple[str, ...]) -> Select[Any]:
+    return _COMPANIES_WITH_DUE.where(*(tasks.c.name != name for name in names))
+
+
+@cache
+def _next_but(names: tuple[str, ...]) -> Select[Any]:
+    return _NEXT.where(*(tasks.c.name != name for name in names))
 
 
 def enqueue(
@@ -141,30 +150,26 @@ def enqueue_to_see(tx: Tx, company_id: str, name: str, *, waiting_key: str, now:
             return
 
 
-def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: str | None = None) -> list[str]:
-    """The companies that have work now, where asked for with one name only, or with any but that: the one question
+def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: tuple[str, ...] = ()) -> list[str]:
+    """The companies that have work now, where asked for with one name only, or with any but those: the one question
     that goes across companies.
     """
     at = clock.text(now)
     if only is not None:
         return [row[0] for row in tx.all(_COMPANIES_WITH_DUE_NAMED, {"now": at, "only": only})]
-    if but is not None:
-        return [row[0] for row in tx.all(_COMPANIES_WITH_DUE_OTHER, {"now": at, "but": but})]
-    return [row[0] for row in tx.all(_COMPANIES_WITH_DUE, {"now": at})]
+    return [row[0] for row in tx.all(_companies_with_due_but(but), {"now": at})]
 
 
-def claim(tx: Tx, company_id: str, *, only: str | None = None, but: str | None = None, now: datetime) -> Task | None:
+def claim(tx: Tx, company_id: str, *, only: str | None = None, but: tuple[str, ...] = (), now: datetime) -> Task | None:
     """Takes the task of a company that has been due longest, or None; a lease that ran out is due again.
 
-    Where asked for, one with this name only, or any but that.
+    Where asked for, one with this name only, or any but those.
     """
     mine = {"company": company_id, "now": clock.text(now)}
     if only is not None:
         row = tx.one(_NEXT_NAMED, {**mine, "only": only})
-    elif but is not None:
-        row = tx.one(_NEXT_OTHER, {**mine, "but": but})
     else:
-        row = tx.one(_NEXT, mine)
+        row = tx.one(_next_but(but), mine)
     if row is None:
         return None
     task_id, name, payload, attempts, generation, created_at = row

@@ -28,6 +28,8 @@ from rollbook.api import (
     lessons,
     links,
     log,
+    okta_connection,
+    okta_runs,
     operation,
     outbox,
     paths,
@@ -53,6 +55,7 @@ RESOURCES = (
     *(company, users, user_links, groups, rule_previews, fields),
     *(lessons, paths, assignments, group_assignments, triggers, outbox, reports),
     *(keys, links, log),
+    *(okta_connection, okta_runs),
 )
 
 ROUTES = [route for resource in RESOURCES for route in resource.routes.routes if isinstance(route, APIRoute)]

@@ -17,6 +17,7 @@ from rollbook.cli import (
     key,
     lesson,
     links,
+    okta,
     outbox,
     path,
     report,
@@ -46,6 +47,7 @@ app.add_typer(lesson.app, name="lesson")
 app.add_typer(path.app, name="path")
 assignments.add_to(app)
 app.add_typer(trigger.app, name="trigger")
+app.add_typer(okta.app, name="okta")
 server.add_to(app)
 links.add_to(app)
 disconnect.add_to(app)

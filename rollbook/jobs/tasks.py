@@ -1,7 +1,7 @@
 """What each task does. Every task is safe to run twice, and each of its writes is small (design: 500 rows, 50 ms).
 
 Which event asks for which is in activity/reactions.py, which hour in schedule.py. Those of learning: assigning.py;
-of the standard integration: pulling.py; of a source that is switched off: disconnecting.py.
+of a source that is switched off: disconnecting.py. Mail and Okta are waited for, in lanes: post.py, pulling.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
 from rollbook.database import Database
-from rollbook.jobs import assigning, disconnecting, pulling
+from rollbook.jobs import assigning, disconnecting
 from rollbook.jobs.reminding import remind
 from rollbook.people import alarms, mass_archive, rule_builds, second_looks
 
@@ -114,6 +114,5 @@ TASKS: dict[str, Work] = {
     "after_completion": assigning.after_completion,
     "inherit_assignments": assigning.inherit_assignments,
     "remind": remind,
-    "ask_okta": pulling.ask_okta,
     "disconnect_people": disconnecting.disconnect_people,
 }

@@ -9,35 +9,46 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
 
 from rollbook import clock
 from rollbook.activity import outbox, queue
-from rollbook.activity.queue import Task
 from rollbook.database import Collision, Database
 from rollbook.errors import Unavailable
-from rollbook.jobs import schedule
+from rollbook.jobs import pulling, schedule
 from rollbook.jobs.heartbeat import Heartbeat
+from rollbook.jobs.lane import Lane, one_ended, pause, run_task
 from rollbook.jobs.post import Post
+from rollbook.jobs.pulling import Pulls
 from rollbook.jobs.tasks import TASKS
 from rollbook.logs import kind_and_place
+from rollbook.okta import runs
 
 POLL_SECONDS = 1.0
-MAIL = outbox.DELIVER  # post.py's; every other task is in tasks.py
+MAIL = outbox.DELIVER  # post.py's
+PULL, ASK = runs.PULL, pulling.ASK  # pulling.py's; every other task is in tasks.py
 MAIL_RUNS = 4  # companies whose mail is delivered at the same time
+PULL_RUNS = 4  # companies whose Okta is read at the same time
+ASKS = 4  # companies whose Okta is asked about one person
+IN_LANES = (MAIL, PULL, ASK)
+
+Lanes = tuple[Lane, ...]
 
 log = structlog.get_logger()
 
 
-async def run_until_told(database: Database, *, post: Post | None = None, once: bool = False) -> int | None:
+async def run_until_told(
+    database: Database, *, post: Post | None = None, pulls: Pulls | None = None, once: bool = False
+) -> int | None:
     """As `run`, in a process of its own: SIGINT and SIGTERM end it, and None says that they did.
 
     The handlers are set here, since a process that a shell put into the background starts with SIGINT ignored.
     """
-    work = asyncio.create_task(run(database, post=post, once=once))
+    work = asyncio.create_task(run(database, post=post, pulls=pulls, once=once))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, work.cancel)
@@ -47,128 +58,92 @@ async def run_until_told(database: Database, *, post: Post | None = None, once: 
         return None
 
 
-async def run(database: Database, *, post: Post | None = None, once: bool = False) -> int:
+async def run(database: Database, *, post: Post | None = None, pulls: Pulls | None = None, once: bool = False) -> int:
     """Works until cancelled; with `once`, until nothing is due. Returns how many tasks were run.
 
-    Without a `post` mail waits in the outbox.
+    Without a `post` mail waits in the outbox, and without `pulls` nobody's Okta is read.
     """
-    mail = _MailLane(database, post)
+    mail = Lane(database, MAIL, post.deliver if post is not None else None, most=MAIL_RUNS)
+    okta = (
+        Lane(database, PULL, pulls.pull if pulls is not None else None, most=PULL_RUNS),
+        Lane(database, ASK, pulls.ask if pulls is not None else None, most=ASKS),
+    )
+    if pulls is not None:
+        with _going_on():
+            await pulls.reseal()
+    # In a loop of its own: whatever long task this one is at, a slot begins when its hour comes.
+    beside = asyncio.create_task(_keep_pulling(pulls, okta)) if pulls is not None and not once else None
     try:
-        return await _work(database, mail, once=once)
+        return await _work(database, mail, okta, pulls if once else None, once=once)
     finally:
-        await mail.stop()
+        if beside is not None:
+            beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)
+        for lane in (mail, *okta):
+            await lane.stop()
 
 
-async def _work(database: Database, mail: _MailLane, *, once: bool) -> int:
+async def _work(database: Database, mail: Lane, okta: Lanes, pulls: Pulls | None, *, once: bool) -> int:
     done = 0
     heartbeat = Heartbeat(database)
     # A day back: what fell due while no worker ran is done now, and doing it twice does no harm.
     last = clock.now() - timedelta(days=1)
     while True:
-        try:
+        worked = 0
+        with _going_on():
             now = clock.now()
             await heartbeat.beat(now)
             await schedule.queue_due(database, last=last, now=now)
             last = now
-            worked = await mail.begin_due() + await work_once(database)
-            done += worked
-        except (Unavailable, Collision) as error:
-            log.warning("the worker waits for the database", kind=type(error).__name__)
-            worked = 0
-        except Exception as error:  # noqa: BLE001 - the worker goes on; what broke is logged for the operator
-            log.error("the worker stumbled", **kind_and_place(error))
-            worked = 0
+            if pulls is not None:
+                worked += await _begin_pulls(pulls, okta)
+            worked += await mail.begin_due() + await work_once(database)
+        done += worked
         if not worked:
-            if once and not await mail.one_ended():
+            if once and not await one_ended(mail, *okta):
                 return done
             if not once:
-                await mail.pause(POLL_SECONDS)
+                await pause(POLL_SECONDS, mail)
+
+
+async def _keep_pulling(pulls: Pulls, okta: Lanes) -> None:
+    while True:
+        with _going_on():
+            await _begin_pulls(pulls, okta)
+        await pause(min(POLL_SECONDS, pulls.seconds_to_slot()), *okta)
+
+
+async def _begin_pulls(pulls: Pulls, okta: Lanes) -> int:
+    await pulls.queue_slots()
+    return sum([await lane.begin_due() for lane in okta])
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """The worker goes on whatever happens."""
+    try:
+        yield
+    except (Unavailable, Collision) as error:
+        log.warning("the worker waits for the database", kind=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - what broke is logged for the operator
+        log.error("the worker stumbled", **kind_and_place(error))
 
 
 async def work_once(database: Database) -> int:
     """One task of each company that has due work, in random order: no company waits behind another's thousand.
 
-    Returns how many tasks were run. Mail is not among them: a slow mail server must delay nothing else.
+    Returns how many tasks were run. What has a lane is not among them: whoever is waited for there delays nothing else.
     """
     now = clock.now()
-    due = await database.read(lambda tx: queue.companies_with_due(tx, now, but=MAIL))
+    due = await database.read(lambda tx: queue.companies_with_due(tx, now, but=IN_LANES))
     random.shuffle(due)
     return sum([await _work_for(database, company_id) for company_id in due])
 
 
 async def _work_for(database: Database, company_id: str) -> bool:
-    task = await database.write(lambda tx: queue.claim(tx, company_id, but=MAIL, now=clock.now()))
+    task = await database.write(lambda tx: queue.claim(tx, company_id, but=IN_LANES, now=clock.now()))
     if task is None:
         return False
-    await _run_task(database, task, lambda: TASKS[task.name](database, task))
+    # Looked up where it is run: what a newer version asked for is put off for it.
+    await run_task(database, task, lambda database, task: TASKS[task.name](database, task))
     return True
-
-
-async def _run_task(database: Database, task: Task, work: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await work()
-    except Exception as error:  # noqa: BLE001 - one broken task must not end the others; its kind is kept and shown
-        kind = type(error).__name__
-        log.error("a task failed", task=task.name, kind=kind, attempt=task.attempts, company_id=task.company_id)
-        await database.write(lambda tx: queue.postpone(tx, task, kind, now=clock.now()))
-    else:
-        await database.write(lambda tx: queue.finish(tx, task, now=clock.now()))
-
-
-class _MailLane:
-    """The mail of a few companies at a time, beside everything else that is done."""
-
-    def __init__(self, database: Database, post: Post | None) -> None:
-        self._database = database
-        self._post = post
-        self._running: dict[str, asyncio.Task[None]] = {}
-
-    async def begin_due(self) -> int:
-        """Begins with companies whose mail is due, as far as there is room; how many.
-
-        Without a post nothing is begun: the task stays due for a worker that has one.
-        """
-        if self._post is None:
-            return 0
-        for company_id, running in list(self._running.items()):
-            if running.done():
-                del self._running[company_id]
-                running.result()
-        now = clock.now()
-        due = await self._database.read(lambda tx: queue.companies_with_due(tx, now, only=MAIL))
-        random.shuffle(due)
-        begun = 0
-        for company_id in due:
-            if len(self._running) >= MAIL_RUNS:
-                break
-            if company_id not in self._running:
-                begun += await self._begin(company_id, self._post)
-        return begun
-
-    async def one_ended(self) -> bool:
-        """Waits for one that runs; False where none does."""
-        if not self._running:
-            return False
-        await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
-        return True
-
-    async def pause(self, seconds: float) -> None:
-        """A rest, until one that runs has ended."""
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(seconds)
-
-    async def stop(self) -> None:
-        """Tells those that run to stop; each finishes the mail that is under way."""
-        for running in self._running.values():
-            running.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
-
-    async def _begin(self, company_id: str, post: Post) -> bool:
-        task = await self._database.write(lambda tx: queue.claim(tx, company_id, only=MAIL, now=clock.now()))
-        if task is None:
-            return False
-        run = _run_task(self._database, task, lambda: post.deliver(self._database, task))
-        self._running[company_id] = asyncio.create_task(run)
-        return True

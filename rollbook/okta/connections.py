@@ -19,6 +19,7 @@ from rollbook.database import Row, Tx
 from rollbook.database.tables import okta_connections as table
 from rollbook.database.tables import okta_people
 from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.people import alarms
 
 Mode = Literal["complement", "full"]
 State = Literal["on", "off", "needs_attention"]
@@ -129,6 +130,7 @@ def configure(
         changes["token"] = ["one" if before is not None and before.sealed_token else None, "another"]
     if changes:
         events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
+    alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     return get(tx, company_id)
 
 
@@ -183,6 +185,7 @@ def switch_off(tx: Tx, company_id: str, *, forget_token: bool = False, actor: Ac
         values["sealed_token"] = None
         changes["token"] = ["one", None]
     tx.run(_UPDATE, {"company": company_id, **values})
+    alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     events.record(tx, company_id, "OktaSwitchedOff", company_id, changes, actor=actor, now=now)
     return get(tx, company_id)
 

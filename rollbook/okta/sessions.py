@@ -108,6 +108,8 @@ async def opened(
 ) -> AsyncIterator[tuple[Connection, Client]]:
     """The company's connection and a client for it. Raises NotFound, and CannotOpen with what to do."""
     connection = await database.read(lambda tx: connections.get(tx, company_id))
+    if connection.state == "off":
+        raise CannotOpen("The standard integration is switched off.")
     try:
         address = org_address.checked(connection.org_url, access.entries)
         token = token_of(access, connection)

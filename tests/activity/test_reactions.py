@@ -15,7 +15,10 @@ from rollbook.activity.outbox import DELIVER
 from rollbook.activity.reactions import REACTIONS
 from rollbook.database import Tx, tables
 from rollbook.jobs.schedule import DAILY
+from rollbook.jobs.pulling import ASK
 from rollbook.jobs.tasks import TASKS
+from rollbook.jobs.worker import IN_LANES
+from rollbook.okta.runs import PULL
 from tests import history
 from tests.conftest import OPERATOR, House
 
@@ -49,9 +52,11 @@ def texts_of_rooms() -> set[str]:
 def test_every_task_is_registered_and_every_registered_task_has_a_cause() -> None:
     reacted = {reaction.task for reactions in REACTIONS.values() for reaction in reactions}
     called = calls("enqueue", 2)
-    # What takes mail to the mail server is the post's alone (jobs/post.py), and the outbox asks for it.
-    assert reacted | set(DAILY) | called == set(TASKS)
-    assert DELIVER not in TASKS
+    # What has a lane is not among them: mail, which the outbox asks for, and what asks Okta.
+    assert (reacted | set(DAILY) | called) - set(IN_LANES) == set(TASKS)
+    assert not set(IN_LANES) & set(TASKS)
+    assert {DELIVER, PULL, ASK} == set(IN_LANES)
+    assert ASK in reacted
 
 
 def test_every_event_that_is_reacted_to_is_recorded_somewhere() -> None:

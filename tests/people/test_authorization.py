@@ -136,7 +136,7 @@ def test_a_key_is_an_administrator_that_cannot_outgrow_itself(house: House, comp
         for permission in get_args(Permission)
         if not house.read(lambda tx, p=permission: authorization.allowed(tx, key, p))
     }
-    assert refused == {"issue_keys", "make_admins", "see_okta_token", "do_assignments"}
+    assert refused == {"issue_keys", "make_admins", "set_okta_token", "see_okta_token", "do_assignments"}
     with pytest.raises(Forbidden, match="An API key may not do this"):
         house.read(lambda tx: authorization.authorize(tx, key, "make_admins"))
 

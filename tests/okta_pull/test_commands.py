@@ -1,0 +1,347 @@
+"""`rollbook okta …`, as an operator types it, against a simulated org."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollbook import clock
+from rollbook.activity import queue
+from rollbook.okta import runs, slots
+from rollbook.people import fields, search, users
+from rollbook.people.profiles import Profile
+from rollbook.simulator.people import OktaUser
+from tests.conftest import OPERATOR
+from tests.okta_pull import place as place_
+from tests.okta_pull.place import TOKEN, Place
+from tests.servers import SECRET, rollbook
+
+
+@pytest.fixture
+def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    with place_.opened(engine, tmp_path, request) as opened:
+        opened.org.fill(8)
+        yield opened
+
+
+def hire(place: Place, user: OktaUser, **other: Any) -> str:
+    """The same person as they are in Okta, made in Learning before."""
+    profile = Profile(user.login, user.email, user.first_name, user.last_name, **other)
+    return place.write(lambda tx: users.create(tx, place.company_id, profile, actor=OPERATOR, now=clock.now())).id
+
+
+def person(place: Place, user: OktaUser) -> Any:
+    return place.read(lambda tx: search.named(tx, place.company_id, user.login))
+
+
+def somebody(place: Place, number: int = 0) -> OktaUser:
+    return place.org.user(list(place.org.people)[number])
+
+
+# Setting it up.
+
+
+def test_it_is_tried_and_then_saved(place: Place) -> None:
+    shown = place.configure("--app", place.org.app_id)
+    found = shown.pop("found")
+    assert (found["group_name"], found["people"], found["more"], found["assigned"]) == ("Learning", 8, False, 0)
+    assert {"hireDate", "region"} <= {variable["name"] for variable in found["variables"]}
+    at = shown.pop("configured_at")
+    assert shown == {
+        "org_url": place.server.address,
+        "group_id": place.org.group_id,
+        "app_id": place.org.app_id,
+        "mode": "complement",
+        "role_variable": None,
+        "most_people": 50,
+        "most_percent": 5,
+        "state": "on",
+        "reason": None,
+        "updated_at": at,
+        "token": "kept, sealed",
+    }
+    shown = place.run("show", "acme")
+    assert (shown["org_url"], shown["last_run"]) == (place.server.address, None)
+    assert clock.moment(shown["next_slot"]) == slots.following(clock.now())
+    assert place.org.log.writes == []
+
+
+def test_the_token_comes_from_a_file_or_from_standard_input_alone(place: Place) -> None:
+    address = ["--org-url", place.server.address, "--group", place.org.group_id]
+    assert "--token-file" in place.run("configure", "acme", *address, code=1)
+    place.run("configure", "acme", *address, "--token-file", "-", stdin=f"{TOKEN}\n")
+    assert "cannot be read" in place.run("configure", "acme", "--token-file", "/nowhere/token", code=1)
+    help_ = rollbook(place.environment, "okta", "configure", "--help").stdout
+    assert "--token-file" in help_
+    assert "--token " not in help_
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--token-file", "WRONG"], "does not accept the API token (401)"),
+        (["--group", "00gnobody"], "the group 00gnobody (404)"),
+        (["--group", "../users"], "is no id of a group"),
+        (["--app", "0oanobody"], "the app 0oanobody (404)"),
+        (["--org-url", "http://169.254.169.254"], "begins with https"),
+        (["--org-url", "https://evil.example"], "lies under no domain"),
+        (["--mode", "both"], "is no mode"),
+        (["--role-variable", "learningRole"], "Only in full mode"),
+        (["--whole-directory"], "not both"),
+    ],
+)
+def test_what_does_not_work_is_told_and_not_saved(place: Place, options: list[str], said: str) -> None:
+    wrong = place.directory / "wrong.txt"
+    wrong.write_text("00anotherToken")
+    complaint = place.configure(*[str(wrong) if option == "WRONG" else option for option in options], code=1)
+    assert said in complaint
+    assert complaint.count("\n") == 1
+    assert "anotherToken" not in complaint
+    assert "no standard integration" in place.run("show", "acme", code=1)
+
+
+def test_what_is_left_out_stays(place: Place) -> None:
+    place.configure("--app", place.org.app_id, "--mode", "full", "--role-variable", "learningRole")
+    changed = place.run("configure", "acme", "--most-people", "10", "--app", "none")
+    assert (changed["most_people"], changed["most_percent"], changed["app_id"]) == (10, 5, None)
+    assert (changed["mode"], changed["role_variable"]) == ("full", "learningRole")
+    changed = place.run("configure", "acme", "--mode", "complement", "--whole-directory")
+    assert (changed["role_variable"], changed["group_id"]) == (None, None)
+
+
+def test_the_kept_token_is_not_taken_to_another_org(place: Place) -> None:
+    place.configure()
+    complaint = place.run("configure", "acme", "--org-url", "https://acme.okta.com", code=1)
+    assert "a token of its own" in complaint
+
+
+def test_it_is_switched_off_and_on(place: Place) -> None:
+    place.configure()
+    assert place.run("off", "acme")["next_slot"] is None
+    assert "switched off" in place.run("sync", "acme", code=1)
+    assert place.run("on", "acme")["state"] == "on"
+    assert place.run("off", "acme", "--forget-token", "--yes")["token"] is None
+    assert "token" in place.run("on", "acme", code=1)
+
+
+# Fields.
+
+
+def test_fields_are_mapped_listed_and_unmapped(place: Place) -> None:
+    place.configure()
+    place.write(lambda tx: fields.create(tx, place.company_id, "Region", actor=OPERATOR, now=clock.now()))
+    hire_date = {"variable": "hireDate", "field": "hire_date", "name": "Hire date", "type": "date"}
+    region = {"variable": "region", "field": "custom.Region", "name": "Region", "type": "text"}
+    usual: dict[str, Any] = {"standard": False, "conflict": None}
+    assert place.run("field", "acme", "hireDate", "hire_date") == hire_date | usual
+    assert place.run("field", "acme", "region", "custom.Region") == region | usual
+    listed = place.run("fields", "acme")
+    assert sorted(listed, key=lambda row: row["variable"]) == [hire_date | usual, region | usual]
+    assert "no field 'custom.Shoe size'" in place.run("field", "acme", "shoes", "custom.Shoe size", code=1)
+    assert place.run("unmap", "acme", "hire_date") == [region | usual]
+
+
+def test_a_variable_that_okta_does_not_know_is_warned_of(place: Place) -> None:
+    place.configure()
+    ended = rollbook(place.environment, "okta", "field", "acme", "hiredate", "hire_date", "--json")
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["variable"] == "hiredate"
+    assert "no variable hiredate yet. Did you mean hireDate" in ended.stderr
+    place.org.revoke_token()
+    ended = rollbook(place.environment, "okta", "field", "acme", "hireDate", "hire_date", "--json")
+    assert ended.returncode == 0
+    assert "could not be asked" in ended.stderr
+
+
+def test_the_variables_of_the_org_are_shown_with_their_form(place: Place) -> None:
+    place.configure()
+    place.run("field", "acme", "hireDate", "hire_date")
+    rows = {row["name"]: row for row in place.run("fields", "acme", "--live")}
+    assert (rows["hireDate"]["title"], rows["hireDate"]["fills"]) == ("Hire date", "Hire date")
+    assert rows["hireDate"]["samples"]
+    shown = json.dumps(list(rows.values()), ensure_ascii=False)
+    for user in (somebody(place, number) for number in range(8)):
+        assert user.login not in shown
+        assert user.last_name not in shown
+
+
+# Runs.
+
+
+def test_a_preview_says_what_a_sync_then_does(place: Place) -> None:
+    leo = somebody(place)
+    id_ = hire(place, leo)
+    place.configure()
+    place.run("field", "acme", "hireDate", "hire_date")
+    seen = place.run("preview", "acme")
+    assert seen.keys() == {"create", "change", "archive", "restore", "link", "set_aside", "held"}
+    assert [(row["user"], row["user_id"]) for row in seen["link"]] == [(leo.login, id_)]
+    assert seen["held"] is None
+    assert seen["create"] == seen["archive"] == []
+    assert person(place, leo).external_id is None
+    done = place.run("sync", "acme")
+    assert (done["state"], done["slot"], done["purpose"], done["asked_by"]) == ("done", None, "sync", "operator")
+    found = person(place, leo)
+    assert (found.external_id, found.link, found.hire_date) == (leo.id, "known", leo.extra["hireDate"])
+    listed = place.run("runs", "acme")
+    assert [(run["purpose"], run["state"]) for run in listed] == [("sync", "done"), ("preview", "done")]
+    assert listed[0] == done
+    plan = place.run("plan", "acme", done["id"])
+    assert {row["state"] for row in plan["link"]} == {"applied"}
+    assert place.run("show", "acme")["last_run"] == done
+
+
+def test_a_sync_in_full_mode_makes_people(place: Place) -> None:
+    place.configure("--mode", "full")
+    assert len(place.run("preview", "acme")["create"]) == 8
+    place.run("sync", "acme")
+    assert person(place, somebody(place, 3)).location == somebody(place, 3).cost_center
+
+
+def test_too_many_archives_wait_for_a_yes(place: Place) -> None:
+    place.configure("--mode", "full")
+    place.run("sync", "acme")
+    leavers = [somebody(place, number) for number in range(3)]
+    for user in leavers:
+        place.org.deactivate(user)
+    held = place.run("sync", "acme")
+    assert held["state"] == "held"
+    assert "3 people of 8" in held["reason"]
+    assert "approve" in place.run("sync", "acme", code=1)
+    assert len(place.run("plan", "acme", held["id"])["archive"]) == 3
+    assert all(person(place, user).active for user in leavers)
+    done = place.run("approve", "acme", held["id"])
+    assert (done["state"], done["approved_by"]) == ("done", "operator")
+    assert not any(person(place, user).active for user in leavers)
+    assert "nothing to approve" in place.run("approve", "acme", held["id"], code=1)
+
+
+def test_a_held_run_is_dropped(place: Place) -> None:
+    place.configure("--mode", "full")
+    place.run("sync", "acme")
+    for number in range(3):
+        place.org.deactivate(somebody(place, number))
+    held = place.run("sync", "acme")
+    assert place.run("drop", "acme", held["id"])["state"] == "dropped"
+    assert person(place, somebody(place)).active
+
+
+def test_a_revoked_token_needs_attention_until_a_new_one_is_given(place: Place) -> None:
+    place.configure()
+    place.org.revoke_token()
+    complaint = rollbook(place.environment, "okta", "sync", "acme")
+    assert complaint.returncode == 1
+    assert "needs attention" in complaint.stderr
+    assert "Make a new one" in complaint.stderr
+    shown = place.run("show", "acme")
+    assert (shown["state"], shown["last_run"]["state"]) == ("needs_attention", "needs_attention")
+    finding = doctor(place)
+    assert finding["verdict"] == "problem"
+    assert finding["fix"] == "rollbook okta configure acme --token-file FILE"
+    place.org.token = place.org.issue_token(f"{TOKEN}2")
+    place.run("configure", "acme", "--token-file", place.token_file)
+    assert place.run("show", "acme")["state"] == "on"
+    assert place.run("sync", "acme")["state"] == "done"
+    assert doctor(place)["verdict"] == "ok"
+
+
+def test_okta_that_answers_again_needs_no_attention_any_more(place: Place) -> None:
+    place.configure()
+    place.org.restrict_token()
+    assert rollbook(place.environment, "okta", "sync", "acme").returncode == 1
+    assert place.run("show", "acme")["state"] == "needs_attention"
+    place.org.tokens[place.org.token] = "read"
+    place.run("sync", "acme")
+    assert place.run("show", "acme")["state"] == "on"
+
+
+def test_a_run_that_a_worker_has_is_followed(place: Place) -> None:
+    """The worker of this test ends it while the command looks on."""
+    place.configure()
+    company_id = place.company_id
+    run = place.write(lambda tx: runs.create_by_hand(tx, company_id, "sync", actor=OPERATOR, now=clock.now()))
+    task = place.write(lambda tx: queue.claim(tx, company_id, only=runs.PULL, now=clock.now()))
+    assert task is not None
+
+    def end(tx: Any) -> None:
+        runs.end(tx, runs.get(tx, company_id, run.id, lock=True), "done", now=clock.now())
+
+    with place_.later(lambda: place.write(end)):
+        done = place.run("sync", "acme")
+    assert (done["id"], done["state"]) == (run.id, "done")
+
+
+def test_a_run_left_by_a_killed_command_goes_on(place: Place) -> None:
+    place.configure("--mode", "full")
+    company_id = place.company_id
+    run = place.write(lambda tx: runs.create_by_hand(tx, company_id, "sync", actor=OPERATOR, now=clock.now()))
+    place.write(lambda tx: queue.claim(tx, company_id, only=runs.PULL, now=clock.now() - timedelta(minutes=2)))
+    assert place.run("sync", "acme")["id"] == run.id
+    assert person(place, somebody(place)).external_id == somebody(place).id
+
+
+# The doctor, and words.
+
+
+def doctor(place: Place) -> Any:
+    ended = rollbook(place.environment, "doctor", "--json")
+    (finding,) = [found for found in json.loads(ended.stdout) if found["check"] == "okta of acme"]
+    return finding
+
+
+def test_the_doctor_says_how_it_stands(place: Place) -> None:
+    place.configure()
+    assert doctor(place)["detail"] == "The token can be read; there was no run yet."
+    place.run("off", "acme")
+    assert doctor(place)["fix"] == "To switch it on: rollbook okta on acme"
+    place.run("on", "acme")
+    place.environment |= {"ROLLBOOK_SECRET": "quite another secret of the tests", "ROLLBOOK_SECRET_PREVIOUS": SECRET}
+    assert doctor(place)["verdict"] == "ok"
+    del place.environment["ROLLBOOK_SECRET_PREVIOUS"]
+    finding = doctor(place)
+    assert finding["verdict"] == "problem"
+    assert "ROLLBOOK_SECRET" in finding["detail"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "configure",
+        "field",
+        "fields",
+        "unmap",
+        "show",
+        "on",
+        "off",
+        "preview",
+        "sync",
+        "approve",
+        "drop",
+        "runs",
+        "plan",
+    ],
+)
+def test_each_command_has_help_with_an_example(command: str) -> None:
+    ended = rollbook({}, "okta", command, "--help")
+    assert ended.returncode == 0
+    assert f"rollbook okta {command} acme" in " ".join(ended.stdout.split())
+    assert "--json" in ended.stdout
+
+
+def test_what_people_read_is_words(place: Place) -> None:
+    hire(place, somebody(place))
+    place.configure()
+    said = {}
+    for command in ("show", "fields", "preview", "sync", "runs"):
+        ended = rollbook(place.environment, "okta", command, "acme")
+        assert ended.returncode == 0, ended.stderr
+        assert "Traceback" not in ended.stderr
+        said[command] = ended.stdout
+    assert "1 would be matched" in said["preview"]
+    assert "done" in said["sync"]
+    assert "No field is filled" in said["fields"]
