@@ -20,6 +20,7 @@ from rollbook.activity.queue import Task
 from rollbook.database import Database
 from rollbook.jobs import assigning, disconnecting
 from rollbook.jobs.reminding import remind
+from rollbook.okta import changes
 from rollbook.people import alarms, mass_archive, rule_builds, second_looks
 
 log = structlog.get_logger()
@@ -68,9 +69,12 @@ async def restore_archived(database: Database, task: Task) -> None:
 
 
 async def prune(database: Database, task: Task) -> None:
-    """Forgets what is older than we keep it: lines of the provisioning log, tasks that are done."""
+    """Forgets what is older than we keep it: lines of the provisioning log, plans of runs, tasks that are done."""
     before = clock.now() - timedelta(days=provisioning_log.KEEP_DAYS)
     while await database.write(lambda tx: provisioning_log.prune(tx, task.company_id, before=before)):
+        pass
+    planned_before = clock.now() - timedelta(days=changes.KEEP_DAYS)
+    while await database.write(lambda tx: changes.prune(tx, task.company_id, before=planned_before)):
         pass
     ended_before = clock.later(clock.now(), days=-KEEP_DONE_DAYS)
     while await database.write(lambda tx: queue.prune(tx, task.company_id, ended_before=ended_before)):

@@ -107,6 +107,10 @@ class _Group(msgspec.Struct):
     profile: _Named
 
 
+class _Member(msgspec.Struct):
+    id: str
+
+
 class _Error(msgspec.Struct, rename="camel"):
     error_code: str = ""
 
@@ -140,6 +144,11 @@ def variables(body: bytes) -> list[Variable]:
 def group_name(body: bytes) -> str:
     """A group's name. Raises OktaFailure."""
     return _value(body, _Group).profile.name
+
+
+def group_ids(body: bytes) -> tuple[list[str], list[Refused]]:
+    """The ids of a page of groups. Raises OktaFailure."""
+    return [group.id for group in _value(body, list[_Member])], []
 
 
 def error_code(body: bytes) -> str | None:

@@ -31,6 +31,7 @@ TRIES_AGAIN = 5
 MOST_LIMITED = 10  # answers of 429 in a row
 RENEWAL_SECONDS = 15.0  # while we wait, whoever waits for us is heard this often
 PAGE_SIZE = 200
+MOST_PAGES_OF_GROUPS = 50
 LONGEST_NEXT = 4096
 LONGEST_TOKEN = 500
 
@@ -144,6 +145,22 @@ class Client:
         if isinstance(found, Refused):
             raise RecordRefused(found.why, found.status)
         return found
+
+    async def is_member(self, okta_id: str, group_id: str) -> bool:
+        """Whether somebody is in a group, as their own list of groups has it; nobody is in none."""
+        after: str | None = None
+        for _ in range(MOST_PAGES_OF_GROUPS):
+            path = f"/users/{_segment(okta_id)}/groups"
+            try:
+                page = await self._page(path, {}, after, answers.group_ids, what=f"the person {okta_id}")
+            except OktaFailure as failure:
+                if failure.kind == "gone":
+                    return False
+                raise
+            if group_id in page.items or page.next is None:
+                return group_id in page.items
+            after = page.next
+        raise failures.unreadable("the list of a person's groups does not end")
 
     async def variables(self) -> list[Variable]:
         """The variables of people's profiles, for the field map."""

@@ -115,7 +115,7 @@ class PeoplePage:
                 sorted_.seen.append(person.okta_id)
             if is_new:
                 sorted_.new += 1
-                sorted_.present.update(person.profile if self._listed else ())
+                sorted_.present.update(list(person.profile) if self._listed else ())
         for okta_id, refused in self._refused.items():
             before = known.get(okta_id)
             if before is None or before.read_run != run.id:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sqlalchemy import or_
+
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.okta import directory
@@ -88,13 +90,15 @@ def named(tx: Tx, company_id: str, people: Iterable[Names], *, lock: bool = Fals
     people = list(people)
     logins = sorted({person.login_key for person in people if person.login_key})
     emails = sorted({person.email_key for person in people if person.email_key})
+    # The company stands in every branch, so that an index answers each.
     conditions = [
-        column.in_(keys) for column, keys in ((table.c.user_name_key, logins), (table.c.email_key, emails)) if keys
+        (table.c.company_id == company_id) & column.in_(keys)
+        for column, keys in ((table.c.user_name_key, logins), (table.c.email_key, emails))
+        if keys
     ]
     if not conditions:
         return []
-    query = record.SELECT.where(record.any_of(*conditions), table.c.deleted_at.is_(None)).order_by(table.c.id)
-    query = query.params(company=company_id)
+    query = record.SELECT.where(or_(*conditions), table.c.deleted_at.is_(None)).order_by(table.c.id)
     return users.search(tx, query.with_for_update() if lock else query)
 
 

@@ -128,6 +128,12 @@ class Api:
                     if person is None:
                         raise _unknown(who, "User")
                     return _json(org.showing.person(person, origin, org.variables))
+                case ["api", "v1", "users", who, "groups"]:
+                    person = org.find(who)
+                    if person is None:
+                        raise _unknown(who, "User")
+                    mine = [group for group in org.groups.values() if person.user.id in group.members]
+                    return _json([org_profile.group(each.id, each.name, each.created, origin) for each in mine])
                 case ["api", "v1", "groups", group_id, *rest]:
                     group = org.groups.get(group_id)
                     if group is None:
