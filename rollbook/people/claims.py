@@ -26,6 +26,16 @@ _HOLDERS = (
     .with_for_update()
 )
 
+# Whoever is here and signs in with an address that another record shows, or has as their e-mail one that is to be held.
+_SIGNING_IN = (
+    SELECT.where(
+        any_of(users.c.confirmed_email_key == bindparam("email_key"), users.c.email_claim == bindparam("held_key")),
+        users.c.archived_at.is_(None),
+        users.c.deleted_at.is_(None),
+    )
+    .order_by(users.c.id)
+    .with_for_update()
+)
 
 # Bytes of one name in an index. PostgreSQL takes 2,704 a row with the company's id, and compresses no random text.
 LONGEST_KEY = 2400
@@ -125,3 +135,33 @@ def refuse_taken(
             field="email",
             holder_id=holder.id,
         )
+
+
+def refuse_held(tx: Tx, company_id: str, user: User | None, *, email_key: str | None, held_key: str | None) -> None:
+    """Raises Conflict where another active user signs in with `email_key`, an address held for them, or has the e-mail
+    `held_key`, with which this user would sign in: one address must lead to one person.
+
+    No constraint watches over this; it is asked where an address is new, or somebody comes back for whom one is held.
+    """
+    asked = {"company": company_id, "email_key": email_key, "held_key": held_key}
+    for row in tx.all(_SIGNING_IN, asked):
+        other = User(*row)
+        if user is not None and other.id == user.id:
+            continue
+        if held_key is not None and fold(other.email) == held_key:
+            assert user is not None
+            raise Conflict(
+                f"Sign-in links of user {user.id} go to an address that user {other.id} has by now. Archive that user, "
+                f"or say first that the present e-mail is right: rollbook user confirm SUBDOMAIN {user.id}",
+                field="email",
+                holder_id=other.id,
+            )
+        raise Conflict(held_by(other), field="email", holder_id=other.id)
+
+
+def held_by(holder: User) -> str:
+    """Why nobody else is given an address that is held for somebody, and what to do."""
+    return (
+        f"The e-mail is where user {holder.id} signs in until a person confirms another one. If that one is right: "
+        f"rollbook user confirm SUBDOMAIN {holder.id}"
+    )

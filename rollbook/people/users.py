@@ -22,6 +22,7 @@ from rollbook.database.tables import users
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.people import addresses, alarms, claims, field_values, following, profiles, record, sign_in
 from rollbook.people.credentials import LookUp
+from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
 from rollbook.people.record import NOT_SHOWN, OF_COMPANY, SELECT, User, kept_changes, profile_of
 from rollbook.people.roles import Role
@@ -66,7 +67,9 @@ def get(tx: Tx, company_id: str, user_id: str, *, lock: bool = False) -> User:
 
 
 def back_since(tx: Tx, company_id: str, user_id: str) -> str | None:
-    """When somebody was last restored; None where they never were."""
+    """When somebody last came back: was restored, or made anew after a record that was joined to this one; None where
+    they never were away.
+    """
     row = tx.one(_BACK_SINCE, {"company": company_id, "user": user_id})
     return row[0] if row else None
 
@@ -111,6 +114,8 @@ def create(
     keys = claims.keys_of(user)
     if tx.careful and not vetted:
         claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
+    if active and not vetted:
+        claims.refuse_held(tx, company_id, None, email_key=keys["email_claim"], held_key=None)
     tx.run(_INSERT, msgspec.structs.asdict(user) | keys)
     changes: dict[str, list[Any]] = {"role": [None, role], "link": [None, link]}
     changes |= {name: [None, text] for name, text in zip(profiles.TEXT_FIELDS, texts, strict=True) if text is not None}
@@ -254,6 +259,7 @@ def change(
     if tx.careful:
         names = keys.get("user_name_key"), values.get("external_id"), keys.get("email_claim")
         claims.refuse_taken(tx, user.company_id, user, *names)
+    _refuse_held(tx, user, after)
     tx.run(_UPDATE, {"company": user.company_id, "user": user.id, **written, **keys})
     about = following.about_return(tx, user) if after.active and not user.active else None
     for kind, changes in kinds:
@@ -287,6 +293,15 @@ def _restored(user: User, now: datetime) -> dict[str, Any]:
     """Back, with the time away: what fell due in it is listed as returned and no mail tells of it."""
     away = {"away_from": user.archived_at, "away_until": clock.text(now)}
     return {"archived_at": None, "archived_by": None, **away}
+
+
+def _refuse_held(tx: Tx, user: User, after: User) -> None:
+    """Asks only where it can matter: the e-mail of somebody who is here is new, or one is held for who comes back."""
+    back = after.active and not user.active
+    new = after.active and fold(after.email) != fold(user.email)
+    held = fold(after.confirmed_email) if back and after.confirmed_email else None
+    if new or held:
+        claims.refuse_held(tx, user.company_id, user, email_key=fold(after.email) if new else None, held_key=held)
 
 
 def _watch_admins(tx: Tx, before: User, after: User, *, actor: Actor, now: datetime) -> None:
