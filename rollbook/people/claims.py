@@ -137,19 +137,30 @@ def refuse_taken(
         )
 
 
-def refuse_held(tx: Tx, company_id: str, user: User | None, *, email_key: str | None, held_key: str | None) -> None:
-    """Raises Conflict where another active user signs in with `email_key`, an address held for them, or has the e-mail
-    `held_key`, with which this user would sign in: one address must lead to one person.
+def refuse_held(tx: Tx, company_id: str, email_key: str) -> None:
+    """Raises Conflict where an active user signs in with this address although their record shows another."""
+    _refuse_signing_in(tx, company_id, None, email_key, None)
 
-    No constraint watches over this; it is asked where an address is new, or somebody comes back for whom one is held.
+
+def refuse_shared_address(tx: Tx, before: User, after: User) -> None:
+    """Raises Conflict where after this change two active people would sign in with one address.
+
+    No constraint watches over it; it is asked only where it can be: the e-mail of somebody who is here is new, or an
+    address is held for somebody who comes back.
     """
-    asked = {"company": company_id, "email_key": email_key, "held_key": held_key}
-    for row in tx.all(_SIGNING_IN, asked):
+    new = after.active and fold(after.email) != fold(before.email)
+    back = after.active and not before.active
+    held_key = fold(after.confirmed_email) if back and after.confirmed_email else None
+    if new or held_key:
+        _refuse_signing_in(tx, after.company_id, after, fold(after.email) if new else None, held_key)
+
+
+def _refuse_signing_in(tx: Tx, company_id: str, user: User | None, email_key: str | None, held_key: str | None) -> None:
+    for row in tx.all(_SIGNING_IN, {"company": company_id, "email_key": email_key, "held_key": held_key}):
         other = User(*row)
         if user is not None and other.id == user.id:
             continue
-        if held_key is not None and fold(other.email) == held_key:
-            assert user is not None
+        if user is not None and fold(other.email) == held_key:
             raise Conflict(
                 f"Sign-in links of user {user.id} go to an address that user {other.id} has by now. Archive that user, "
                 f"or say first that the present e-mail is right: rollbook user confirm SUBDOMAIN {user.id}",
