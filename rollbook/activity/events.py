@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.activity.reactions import REACTIONS
-from rollbook.database import Tx
+from rollbook.database import Row, Tx
 from rollbook.database.statements import Insertion
 from rollbook.database.tables import events
 
@@ -67,6 +67,7 @@ _OF_SUBJECT = (
     )
     .order_by(events.c.id)
 )
+_FIRST = _OF_SUBJECT.where(events.c.kind == bindparam("of_kind")).limit(1)
 
 
 def record(
@@ -106,8 +107,15 @@ def record(
 
 def of_subject(tx: Tx, company_id: str, subject_id: str) -> list[Event]:
     """The timeline of a user (or a key, or the company itself), oldest first."""
-    rows = tx.all(_OF_SUBJECT, {"company": company_id, "subject": subject_id})
-    return [
-        Event(id_, at, kind, actor, subject, msgspec.json.decode(changes), request_id)
-        for id_, at, kind, actor, subject, changes, request_id in rows
-    ]
+    return [_event(row) for row in tx.all(_OF_SUBJECT, {"company": company_id, "subject": subject_id})]
+
+
+def first(tx: Tx, company_id: str, subject_id: str, kind: str) -> Event | None:
+    """The oldest event of a kind in a timeline."""
+    row = tx.one(_FIRST, {"company": company_id, "subject": subject_id, "of_kind": kind})
+    return _event(row) if row else None
+
+
+def _event(row: Row) -> Event:
+    id_, at, kind, actor, subject, changes, request_id = row
+    return Event(id_, at, kind, actor, subject, msgspec.json.decode(changes), request_id)
