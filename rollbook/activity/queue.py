@@ -22,6 +22,7 @@ from rollbook.database.tables import tasks
 
 LEASE_SECONDS = 60
 ATTEMPTS = 10  # with the back-off below some four hours, then given up and shown
+_TRIES = 3
 BACKOFF_SECONDS = (5, 15, 60, 300, 900, 1800, 3600)
 
 
@@ -142,12 +143,13 @@ def enqueue_to_see(tx: Tx, company_id: str, name: str, *, waiting_key: str, now:
     """As `enqueue` with a waiting key, of a task that must see what this transaction writes.
 
     On PostgreSQL the task that waits could be claimed, look, find nothing and end before this is committed; so it is
-    held until then, and where it was claimed meanwhile there is another one.
+    held until then. Where it was claimed meanwhile there is another one, under no key if that happens again and again.
     """
-    for _ in range(2):
+    for _ in range(_TRIES):
         enqueue(tx, company_id, name, {}, waiting_key=waiting_key, now=now)
         if tx.one(_WAITING_HELD, {"company": company_id, "task": name, "key": waiting_key}) is not None:
             return
+    enqueue(tx, company_id, name, {}, now=now)
 
 
 def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: tuple[str, ...] = ()) -> list[str]:

@@ -44,8 +44,8 @@ def _privileged_restored(_: Alarm, user: User | None) -> tuple[str, str]:
     )
 
 
-def _last_admin(_: Alarm, user: User | None) -> tuple[str, str]:
-    gone = user is None or not user.active
+def _last_admin(alarm: Alarm, user: User | None) -> tuple[str, str]:
+    gone = alarm.detail["cause"] == "archived"
     title = (
         f"{_name(user)}, the last administrator, was archived"
         if gone

@@ -17,23 +17,34 @@ from rollbook.activity import log as provisioning_log
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
-from rollbook.database import Database
+from rollbook.database import Database, Tx
 from rollbook.jobs import assigning, disconnecting
 from rollbook.jobs.reminding import remind
 from rollbook.okta import changes
 from rollbook.people import alarms, mass_archive, rule_builds, second_looks
+from rollbook.people.alarms import Alarm
 
 log = structlog.get_logger()
 
 KEEP_DONE_DAYS = 7
+LOOK_AGAIN_SECONDS = 60  # far longer than any request's transaction is open
 
 Work = Callable[[Database, Task], Awaitable[None]]
 
 
 async def watch_archives(database: Database, task: Task) -> None:
-    """Counts the archives that provisioning pushed within the hour; too many raise one alarm."""
+    """Counts the archives that provisioning pushed within the hour; too many raise one alarm. And once more a little
+    later: an archive under way found this task waiting, asked for no other, and is not seen yet.
+    """
     now = clock.now()
-    alarm = await database.write(lambda tx: mass_archive.watch(tx, task.company_id, now=now))
+
+    def watch(tx: Tx) -> Alarm | None:
+        if not task.payload.get("again"):
+            due_at = now + timedelta(seconds=LOOK_AGAIN_SECONDS)
+            queue.enqueue(tx, task.company_id, task.name, {"again": True}, waiting_key="again", due_at=due_at, now=now)
+        return mass_archive.watch(tx, task.company_id, now=now)
+
+    alarm = await database.write(watch)
     if alarm is not None:
         log.warning("many people were archived", company_id=task.company_id, count=alarm.detail["count"])
 
@@ -66,6 +77,11 @@ async def restore_archived(database: Database, task: Task) -> None:
         lambda tx: alarms.resolve(tx, task.company_id, "mass_archive", task.company_id, actor=actor, now=now)
     )
     log.info("people were restored", company_id=task.company_id, restored=restored, skipped=skipped)
+
+
+async def tell_of_last_admin(_: Database, task: Task) -> None:
+    """The operator reads in the log that nobody of a company can undo anything in Learning any more."""
+    log.error("a company has no administrator", company_id=task.company_id, fix="rollbook user restore, or user role")
 
 
 async def prune(database: Database, task: Task) -> None:
@@ -108,6 +124,7 @@ async def look_back(database: Database, task: Task) -> None:
 TASKS: dict[str, Work] = {
     "watch_archives": watch_archives,
     "restore_archived": restore_archived,
+    "tell_of_last_admin": tell_of_last_admin,
     "build_rule": build_rule,
     "look_back": look_back,
     "prune": prune,

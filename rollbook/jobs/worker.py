@@ -22,7 +22,7 @@ from rollbook.errors import Unavailable
 from rollbook.jobs import pulling, schedule
 from rollbook.jobs.heartbeat import Heartbeat
 from rollbook.jobs.lane import Lane, one_ended, pause, run_task
-from rollbook.jobs.post import Post
+from rollbook.jobs.post import Post, ask_for_what_waits
 from rollbook.jobs.pulling import Pulls
 from rollbook.jobs.tasks import TASKS
 from rollbook.logs import kind_and_place
@@ -68,6 +68,9 @@ async def run(database: Database, *, post: Post | None = None, pulls: Pulls | No
         Lane(database, PULL, pulls.pull if pulls is not None else None, most=PULL_RUNS),
         Lane(database, ASK, pulls.ask if pulls is not None else None, most=ASKS),
     )
+    if post is not None:
+        with _going_on():
+            await ask_for_what_waits(database)
     if pulls is not None:
         with _going_on():
             await pulls.reseal()

@@ -26,6 +26,16 @@ _HOLDERS = (
     .with_for_update()
 )
 
+# Whoever is here and signs in with an address that another record shows, or has as their e-mail one that is to be held.
+_SIGNING_IN = (
+    SELECT.where(
+        any_of(users.c.confirmed_email_key == bindparam("email_key"), users.c.email_claim == bindparam("held_key")),
+        users.c.archived_at.is_(None),
+        users.c.deleted_at.is_(None),
+    )
+    .order_by(users.c.id)
+    .with_for_update()
+)
 
 # Bytes of one name in an index. PostgreSQL takes 2,704 a row with the company's id, and compresses no random text.
 LONGEST_KEY = 2400
@@ -125,3 +135,44 @@ def refuse_taken(
             field="email",
             holder_id=holder.id,
         )
+
+
+def refuse_held(tx: Tx, company_id: str, email_key: str) -> None:
+    """Raises Conflict where an active user signs in with this address although their record shows another."""
+    _refuse_signing_in(tx, company_id, None, email_key, None)
+
+
+def refuse_shared_address(tx: Tx, before: User, after: User) -> None:
+    """Raises Conflict where after this change two active people would sign in with one address.
+
+    No constraint watches over it; it is asked only where it can be: the e-mail of somebody who is here is new, or an
+    address is held for somebody who comes back.
+    """
+    new = after.active and fold(after.email) != fold(before.email)
+    back = after.active and not before.active
+    held_key = fold(after.confirmed_email) if back and after.confirmed_email else None
+    if new or held_key:
+        _refuse_signing_in(tx, after.company_id, after, fold(after.email) if new else None, held_key)
+
+
+def _refuse_signing_in(tx: Tx, company_id: str, user: User | None, email_key: str | None, held_key: str | None) -> None:
+    for row in tx.all(_SIGNING_IN, {"company": company_id, "email_key": email_key, "held_key": held_key}):
+        other = User(*row)
+        if user is not None and other.id == user.id:
+            continue
+        if user is not None and fold(other.email) == held_key:
+            raise Conflict(
+                f"Sign-in links of user {user.id} go to an address that user {other.id} has by now. Archive that user, "
+                f"or say first that the present e-mail is right: rollbook user confirm SUBDOMAIN {user.id}",
+                field="email",
+                holder_id=other.id,
+            )
+        raise Conflict(held_by(other), field="email", holder_id=other.id)
+
+
+def held_by(holder: User) -> str:
+    """Why nobody else is given an address that is held for somebody, and what to do."""
+    return (
+        f"The e-mail is where user {holder.id} signs in until a person confirms another one. If that one is right: "
+        f"rollbook user confirm SUBDOMAIN {holder.id}"
+    )
