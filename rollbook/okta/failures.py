@@ -59,7 +59,8 @@ def unreachable(why: str) -> OktaFailure:
     """`why` is a clause of ours: `it did not answer within 30 seconds`."""
     return OktaFailure(
         "unreachable",
-        f"Okta cannot be reached: {why}. See whether Okta is up (status.okta.com) and Rollbook's network lets it out there.",
+        f"Okta cannot be reached: {why}. See whether Okta is up (status.okta.com) and Rollbook's network lets it out "
+        "there.",
     )
 
 
@@ -67,7 +68,8 @@ def unreadable(why: str) -> OktaFailure:
     """`why` is a clause of ours: `it is not JSON`."""
     return OktaFailure(
         "unreadable",
-        f"Okta's answer cannot be used: {why}. See that the org address is right, and that nothing answers in Okta's place.",
+        f"Okta's answer cannot be used: {why}. See that the org address is right, and that nothing answers in Okta's "
+        "place.",
     )
 
 
