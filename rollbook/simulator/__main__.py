@@ -1,4 +1,7 @@
-"""`python -m rollbook.simulator`: the simulated Okta as a program, against any SCIM address."""
+"""`python -m rollbook.simulator`: the simulated Okta as a program, against any SCIM address.
+
+`python -m rollbook.simulator org` serves its other side, the API that is pulled from: org_program.py.
+"""
 
 import argparse
 import random
@@ -10,6 +13,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from rollbook.simulator import org_program
 from rollbook.simulator.app import ProvisioningApp
 from rollbook.simulator.people import staff
 from rollbook.simulator.push import Push, push
@@ -20,13 +24,18 @@ EXAMPLE = """\
 example:
   rollbook key issue acme --scope scim        (put the key it shows into the file acme.key)
   python -m rollbook.simulator http://127.0.0.1:8000/scim/v2 --user acme --key-file acme.key --people 40
+
+  python -m rollbook.simulator org --help     (the other side: an org that can be pulled from)
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pushes a staff through a life; 0 when every step held, 1 when one did not, 2 for wrong arguments."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["org"]:
+        return org_program.main(given[1:])
     parser = _parser()
-    asked = parser.parse_args(arguments)
+    asked = parser.parse_args(given)
     try:
         key = asked.key_file.read_text(encoding="utf-8").strip()
         wire = Wire(

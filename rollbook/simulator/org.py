@@ -174,7 +174,7 @@ class Org(Directory):
 
     def revoke_token(self, token: str | None = None) -> None:
         """From now on it is answered 401."""
-        del self.tokens[token or self.token]
+        self.tokens.pop(token or self.token, None)
 
     def restrict_token(self, token: str | None = None) -> None:
         """Its owner lost the right to read: from now on it is answered 403."""
@@ -184,7 +184,7 @@ class Org(Directory):
 
     def _client(self) -> ProvisioningApp:
         if self.push is None:
-            raise ProvisioningError("The org has no push client: give it a ProvisioningApp.")
+            raise ProvisioningError("The org has no push client, so nothing can be sent.")
         return self.push
 
     def _end_assignment(self, user: OktaUser) -> None:

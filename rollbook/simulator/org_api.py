@@ -72,17 +72,16 @@ class Api:
         org = self.org
         request = org.log.note(method, path, query, org.clock.now())
         within = org.limits.count()
+        fault = org.faults.of(request) if within else None
         try:
             if not within:
                 raise Refusal(*OVER_LIMIT)
-            fault = org.faults.of(request)
             self._fail(fault)
             self._check(request, authorization)
             reply = self._found(request, origin, fault)
         except Refusal as refusal:
             shown = org_profile.error(refusal.code, refusal.summary, request.number)
             reply = _json(shown, refusal.status)
-            fault = None
         reply.headers.extend(org.limits.headers().items())
         return self._distorted(reply, fault)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -17,7 +18,6 @@ from rollbook.simulator.org_api import Api, Reply
 
 HOST = "127.0.0.1"
 SILENCE = 120.0  # seconds after which the org itself ends a silence
-MOST_BODY = 1 << 20
 NO_LINGER = struct.pack("ii", 1, 0)  # closing sends RST
 
 
@@ -83,7 +83,9 @@ class _Server(ThreadingHTTPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of the org's."""
+        """A client that went away is no error of the org's; anything else is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def tear(self) -> None:
         with self._lock:
@@ -100,8 +102,7 @@ def _handler(api: Api, server: OrgServer) -> type[BaseHTTPRequestHandler]:
 
         def respond(self) -> None:
             with api.org.log.under_way():
-                body = int(self.headers.get("Content-Length") or 0)
-                self.rfile.read(min(body, MOST_BODY))
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 path, _, query = self.path.partition("?")
                 origin = f"http://{self.headers.get('Host') or server.host}"
                 given = self.headers.get("Authorization") or ""
@@ -129,6 +130,10 @@ def _handler(api: Api, server: OrgServer) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(reply.body if reply.end != "cut" else reply.body[: len(reply.body) // 2])
             self.wfile.flush()
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """By the org's clock, as the instant is at which a window of its limit ends."""
+            return super().date_time_string(api.org.clock.time() if timestamp is None else timestamp)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass  # org.log keeps what matters, without the token

@@ -14,8 +14,8 @@ from rollbook.activity.events import Actor
 from rollbook.activity.outbox import DELIVER
 from rollbook.activity.reactions import REACTIONS
 from rollbook.database import Tx, tables
-from rollbook.jobs.schedule import DAILY
 from rollbook.jobs.pulling import ASK
+from rollbook.jobs.schedule import DAILY
 from rollbook.jobs.tasks import TASKS
 from rollbook.jobs.worker import IN_LANES
 from rollbook.okta.runs import PULL
