@@ -13,8 +13,6 @@ from rollbook import settings as settings_
 from rollbook.cli.output import Json, line, opened, show, stay_at_work
 from rollbook.database import schema
 from rollbook.jobs import worker as jobs
-from rollbook.jobs.post import post_of
-from rollbook.jobs.pulling import pulls_of
 from rollbook.logs import configure
 
 
@@ -69,8 +67,7 @@ def worker(
     configure()
     with opened() as installation:
         stay_at_work()
-        post, pulls = post_of(installation), pulls_of(installation)
-        done = asyncio.run(jobs.run_until_told(installation.database, post=post, pulls=pulls, once=once))
+        done = asyncio.run(jobs.run_until_told(installation, once=once))
     if done is None:
         typer.echo("The worker stopped.", err=True)
     else:

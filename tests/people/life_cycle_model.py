@@ -130,6 +130,8 @@ class Life:
             "gone": 0 if active else self.turns,
             "was_away": False,
             "hire_date": None,
+            "back_by_client": False,
+            "flaps": 0,  # archived by a client that had just restored them: a test lasts no two minutes
             "signs_in_at": None,
             "links": set(),
             "sessions": set(),
@@ -232,6 +234,8 @@ class Life:
         if active is not None and active != person["active"]:
             kinds.append("UserRestored" if active else "UserArchived")
             person["active"] = active
+            person["flaps"] += by_client and not active and person["back_by_client"]
+            person["back_by_client"] = by_client and active
             if active:
                 person["was_away"] = True
             else:
