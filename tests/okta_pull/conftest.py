@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import House
+from rollbook import clock
+from rollbook.people import companies
+from tests.conftest import OPERATOR, House
 from tests.okta_pull.pull import Company, company_of
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def other_id(house: House) -> str:
+    """Otto's company."""
+    subdomain = f"umbra-{os.getpid()}-{next(_numbers)}"
+    return house.write(lambda tx: companies.create(tx, subdomain, "Umbra", actor=OPERATOR, now=clock.now())).id
 
 
 @pytest.fixture
