@@ -76,10 +76,11 @@ def _do(
     """(whom it made, why nothing was done); each None where there is nothing to say."""
     if situation is None:
         return None, _NO_LONGER
-    anew = [p for p in planning.plan(rests_on, situation).plans if p.kind == row.kind and p.user_id == row.user_id]
-    plan = planning.as_told(anew[0], row.changes) if anew else None
+    anew = planning.plan(rests_on, situation).plans
+    same = [plan for plan in anew if plan.kind == row.kind and plan.user_id == row.user_id]
+    plan = planning.as_told(same[0], row.changes) if same else None
     if plan is None:
-        return None, _NO_LONGER
+        return None, next((other.reason for other in anew if other.kind == "set_aside"), _NO_LONGER)
     if plan.kind == "create":
         return _create(tx, run, plan, now=now).id, None
     user = situation.known or (situation.match.user if isinstance(situation.match, Match) else None)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Insert, bindparam, delete, or_, select, update
+from sqlalchemy import Insert, bindparam, delete, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook.database import Tx
@@ -214,7 +214,7 @@ def note_missing(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> None:
 
 def note_unassigned(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> None:
     """The app's list has them no more."""
-    _write(tx, company_id, okta_ids, {"app_status": None, "app_external_id": None})
+    _write(tx, company_id, okta_ids, {"app_status": null(), "app_external_id": null()})
 
 
 def forget(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rollbook.errors import InvalidValue
 from rollbook.okta.grounds import Grounds, Target
 from rollbook.okta.matching import Match, Undecided
-from rollbook.okta.person_record import ALIVE, DEPROVISIONED, SUSPENDED
+from rollbook.okta.person_record import ABSENT, ALIVE, DEPROVISIONED, SUSPENDED
 from rollbook.people import fields, profiles
 from rollbook.people.fields import PREFIX, Field
 from rollbook.people.folding import fold
@@ -20,6 +20,7 @@ from rollbook.people.record import User
 from rollbook.people.roles import PRIVILEGED, ROLES, Role
 
 Kind = Literal["create", "change", "archive", "restore", "link", "set_aside"]
+GONE = (ABSENT, DEPROVISIONED)
 RUNS_AWAY = 2  # complete runs in a row without somebody that say that they left
 PULLED = ("okta:", "scim:")  # who archived them: whom a person archived, no run restores
 
@@ -147,8 +148,8 @@ def _of_user(grounds: Grounds, person: Situation, user: User) -> Outcome:
         changes = {"archived": [False, True]}
         waits = _privileged(user, "archived by a run")
         return Outcome((Plan("archive", person.okta_id, user.id, rule, reason, changes, waits=waits),))
-    if not person.fresh:
-        return NOTHING
+    if not person.fresh or person.status in GONE:
+        return NOTHING  # of whom nothing was heard, nothing is cleared
     if person.refused:
         return _aside(person, user, person.refused)
     return _change(grounds, person, user)

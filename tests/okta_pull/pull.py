@@ -26,7 +26,7 @@ from rollbook.okta.org_address import OrgAddress
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Purpose, Run
 from rollbook.okta.sync import Sync
-from rollbook.people import fields, record, users
+from rollbook.people import field_values, fields, record, users
 from rollbook.people.fields import Field
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -96,8 +96,12 @@ class Company:
     def user(self, name: str) -> User:
         return self.people()[f"{name}@acme.example"]
 
+    def timeline(self, user: User) -> list[events.Event]:
+        found: list[events.Event] = self.read(lambda tx: events.of_subject(tx, self.id, user.id))
+        return found
+
     def kinds(self, user: User) -> list[str]:
-        return [event.kind for event in self.read(lambda tx: events.of_subject(tx, self.id, user.id))]
+        return [event.kind for event in self.timeline(user)]
 
     def field(self, name: str, variable: str | None = None, type_: Any = "text", **how: Any) -> Field:
         """A field that the standard integration owns, filled from a variable."""
@@ -113,8 +117,6 @@ class Company:
         self.write(lambda tx: field_map.map_to(tx, self.id, variable, target, actor=OPERATOR, now=clock.now()))
 
     def custom(self, user: User) -> dict[str, str]:
-        from rollbook.people import field_values
-
         found: dict[str, str] = self.read(lambda tx: field_values.custom_of(tx, user))
         return found
 

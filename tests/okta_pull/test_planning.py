@@ -129,6 +129,12 @@ def test_what_a_field_cannot_hold_sets_the_record_aside_by_the_fields_name() -> 
         assert text not in plan.reason.replace("North, South", "")
 
 
+def test_of_whom_okta_knows_nothing_nothing_is_cleared() -> None:
+    nothing = {"profile": {}, "status": "ABSENT", "listed": False, "away": 1}
+    for on in (COMPLEMENT, FULL):
+        assert planning.plan(on, situation(AS_OKTA_SAYS, held=HELD, **nothing)) == Outcome()
+
+
 @pytest.mark.parametrize(
     ("mode", "status", "listed", "away", "rule"),
     [
