@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 from starlette.routing import Route
 
+from rollbook import clock
 from rollbook.console import alarms as console_alarms
 from rollbook.console import pages
-from tests.cast import LEO, MONA, scim_user
+from rollbook.people import exemptions
+from tests.cast import CLEO, LEO, MONA, scim_user
 from tests.conftest import House, Tenant
-from tests.console.desk import Desk, link_of, open_alarms, person
+from tests.console.desk import OPERATOR, Desk, link_of, open_alarms, person
 from tests.console.learning import assigned, published_lesson, published_path
 
 # Asks for a link; whoever sends it is nobody yet, so there is nothing to have a token of. See test_link_requests.py.
@@ -38,18 +40,21 @@ def posts(house: House, acme: Tenant, ada: Desk) -> Callable[[], list[tuple[str,
     assert acme.scim.delete(f"/Users/{old}").status_code == 204
     new = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
     alarm = next(open_alarms(house, acme.id))
+    cleo = person(house, acme.id, CLEO)
+    house.write(lambda tx: exemptions.exempt(tx, cleo, "A contractor", actor=OPERATOR, now=clock.now()))
     lesson = published_lesson(house, acme)
     alone, within = assigned(house, ada, lesson), assigned(house, ada, published_path(house, acme, [lesson]))
 
     def addresses() -> list[tuple[str, str]]:
         link = link_of(house, ada.user)
         link_token = ada.open(f"/sign-in/{link}").forms[0].fields["form_token"]
-        filled = {"{alarm:uuid}": alarm.id, "{action}": "confirm", "{old:uuid}": old, "{new:uuid}": new}
+        filled = {"{alarm:uuid}": alarm.id, "{user:uuid}": cleo.id, "{old:uuid}": old, "{new:uuid}": new}
         filled["{lesson:uuid}"] = lesson.id
         found = []
         for route in pages.routes(house.installation):
             if isinstance(route, Route) and "POST" in (route.methods or set()) and route.path != ASKS:
                 address = route.path.replace("{token}", link)
+                filled["{action}"] = "lift" if "{user:uuid}" in address else "confirm"
                 filled["{assignment:uuid}"] = within.id if "{lesson:uuid}" in address else alone.id
                 for name, value in filled.items():
                     address = address.replace(name, value)
@@ -60,7 +65,7 @@ def posts(house: House, acme: Tenant, ada: Desk) -> Callable[[], list[tuple[str,
 
 
 def test_the_route_table_holds_the_forms_we_know_of(posts: Callable[[], list[tuple[str, str]]]) -> None:
-    assert len(posts()) == 6
+    assert len(posts()) == 7
     assert not [path for path, _ in posts() if "{" in path]
 
 

@@ -115,6 +115,8 @@ class Life:
             "deleted": False,
             "freed": False,
             "hire_date": None,
+            "back_by_client": False,
+            "flaps": 0,  # archived by a client that had just restored them: a test lasts no two minutes
             "signs_in_at": None,
             "links": set(),
             "sessions": set(),
@@ -194,6 +196,8 @@ class Life:
         if active is not None and active != person["active"]:
             kinds.append("UserRestored" if active else "UserArchived")
             person["active"] = active
+            person["flaps"] += by_client and not active and person["back_by_client"]
+            person["back_by_client"] = by_client and active
             if not active:
                 person |= {"links": set(), "sessions": set()}
         if key(person["email"]) != key(sent["email"] or "") or key(person["user_name"]) != key(sent["user_name"] or ""):
