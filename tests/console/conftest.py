@@ -14,6 +14,7 @@ from rollbook.people.roles import Role
 from tests.cast import ADA
 from tests.conftest import House, Tenant
 from tests.console.desk import Desk, person, seated
+from tests.okta_pull.pull import Company, company_of
 from tests.servers import ThreadServer
 
 ARGUMENTS = (
@@ -65,6 +66,13 @@ def sit(house: House, server: ThreadServer) -> Iterator[Callable[..., Desk]]:
     yield seat
     for desk in desks:
         desk.http.close()
+
+
+@pytest.fixture
+def okta(house: House, acme: Tenant) -> Iterator[Company]:
+    """Acme's Okta, a simulated org; the standard integration is not configured yet."""
+    with company_of(house, acme.id) as company:
+        yield company
 
 
 @pytest.fixture
