@@ -135,11 +135,9 @@ def _outcome(run: Run, row: Change, user: User | None) -> tuple[str, str]:
         if row.kind == "archive" and user is not None and user.active:
             return "done, restored since", "quiet"
         return "done", "good"
-    if row.why_not is not None:
-        return "needs a yes", "bad"
-    if run.purpose == "preview" or run.state == "held":
-        return "planned", "plain"
-    return ("not done", "quiet") if run.ended_at else ("planned", "plain")
+    if run.ended_at and run.purpose == "sync":
+        return "not done", "quiet"
+    return ("needs a yes", "bad") if row.why_not is not None else ("planned", "plain")
 
 
 def _note(run: Run, row: Change, user: User | None) -> str:
