@@ -19,7 +19,7 @@ from rollbook.activity import queue
 from rollbook.activity.queue import Task
 from rollbook.database import Collision, Database, Tx
 from rollbook.errors import RollbookError, Unavailable
-from rollbook.okta import applying, connections, directory, drafting, reading, runs, terms
+from rollbook.okta import applying, attention, directory, drafting, reading, runs, terms
 from rollbook.okta.answers import AppUser, Page, Person, Refused
 from rollbook.okta.changes import Change
 from rollbook.okta.connections import Connection
@@ -30,7 +30,6 @@ from rollbook.okta.planning import RUNS_AWAY
 from rollbook.okta.reading import PeoplePage, Single, Source
 from rollbook.okta.runs import Run
 from rollbook.okta.terms import Terms
-from rollbook.people import alarms
 
 T = TypeVar("T")
 
@@ -214,8 +213,7 @@ class Sync:
     def _read_all(self, tx: Tx, run: Run) -> Run:
         """Everything was read: only now does absence mean anything, and what needed attention needs it no more."""
         now = clock.now()
-        connections.set_state(tx, run.company_id, "on", actor=run.actor, now=now)
-        alarms.resolve(tx, run.company_id, "okta_attention", run.company_id, actor=run.actor, now=now)
+        attention.settle(tx, run.company_id, actor=run.actor, now=now)
         return runs.advance(tx, run, state="planning", part=None, cursor=None, read_at=clock.text(now))
 
     # Planning and applying.
@@ -261,10 +259,7 @@ class Sync:
         now = clock.now()
         if failure.kind in ("refused", "gone"):
             ended = runs.end(tx, run, "needs_attention", failure.message, now=now)
-            company_id = run.company_id
-            connections.set_state(tx, company_id, "needs_attention", failure.message, actor=run.actor, now=now)
-            detail = {"run_id": run.id, "reason": failure.message}
-            alarms.sound(tx, company_id, "okta_attention", company_id, detail, now=now)
+            attention.ask_for(tx, run.company_id, failure.message, run_id=run.id, actor=run.actor, now=now)
             return ended
         return runs.end(tx, run, "partial", failure.message, now=now)
 

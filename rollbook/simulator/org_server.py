@@ -131,6 +131,10 @@ def _handler(api: Api, server: OrgServer) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(reply.body if reply.end != "cut" else reply.body[: len(reply.body) // 2])
             self.wfile.flush()
 
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """By the org's clock, as the instant is at which a window of its limit ends."""
+            return super().date_time_string(api.org.clock.time() if timestamp is None else timestamp)
+
         def log_message(self, format: str, *args: Any) -> None:
             pass  # org.log keeps what matters, without the token
 

@@ -137,6 +137,10 @@ class Company:
         self.work()
         return self.run(run.id)
 
+    def drop(self, run: Run) -> None:
+        """As the next slot does with a held run."""
+        self.write(lambda tx: runs.drop(tx, self.id, run.id, "No.", actor=ADMIN, now=clock.now()))
+
     def run(self, run_id: str) -> Run:
         found: Run = self.read(lambda tx: runs.get(tx, self.id, run_id))
         return found
