@@ -16,10 +16,10 @@ _RUN = insert(okta_runs)
 _CHANGE = insert(okta_changes)
 
 
-def connect(tx: Tx, company_id: str, *, app: bool = True, state: str = "on") -> None:
+def connect(tx: Tx, company_id: str, *, app: bool = True, state: str = "on", mode: str = "complement") -> None:
     """A company's connection with Okta; with `app`, Okta's own view of each link is read too."""
     at = clock.text(clock.now())
-    row: dict[str, Any] = {"company_id": company_id, "org_url": "https://acme.okta.com", "mode": "complement"}
+    row: dict[str, Any] = {"company_id": company_id, "org_url": "https://acme.okta.com", "mode": mode}
     row |= {"most_people": 50, "most_percent": 5, "state": state, "configured_at": at, "updated_at": at}
     row |= {"app_id": "0oalearning" if app else None, "sealed_token": "sealed"}
     tx.run(_CONNECT, row)

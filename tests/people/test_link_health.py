@@ -109,6 +109,21 @@ def test_without_the_app_s_list_an_assignment_is_not_known(house: House, company
     assert entry_of(house, leo).okta_status == "unknown"
 
 
+def test_without_scim_whoever_is_known_needs_no_click(house: House, company_id: str) -> None:
+    leo, mona = hire(house, company_id, external_id="00uleo"), hire(house, company_id, MONA)
+    cleo = hire(house, company_id, CLEO, "00ucleo")
+
+    def work(tx: Tx) -> None:
+        okta_rows.connect(tx, company_id, app=False, mode="full")
+        okta_rows.person(tx, company_id, "00uleo")
+        okta_rows.person(tx, company_id, "00ucleo", status="DEPROVISIONED")
+
+    house.write(work)
+    assert entry_of(house, leo).what_to_do.startswith("Nothing: each run of the standard integration looks after")
+    assert "Provision User" in entry_of(house, mona).what_to_do
+    assert "next run" in entry_of(house, cleo).what_to_do
+
+
 def test_the_user_name_decides_before_the_e_mail(house: House, company_id: str) -> None:
     leo = hire(house, company_id)
     house.write(lambda tx: okta_rows.connect(tx, company_id))
