@@ -31,7 +31,7 @@ TITLES: dict[Kind, tuple[str, str]] = {
     "create": ("New people", "Okta lists them, and nobody here is them. They come silently: nobody is mailed."),
     "link": (
         "Matches by rule",
-        "One here and one in Okta, and nobody else, have the name: the external id is recorded, and runs ask about it.",
+        "One person here and one in Okta have the name, and nobody else: the external id is recorded.",
     ),
     "change": ("Changes", "What Okta's profile says, into fields that belong to the standard integration."),
     "set_aside": ("Set aside", "Nothing is done about these until somebody decides, or mends the record."),
