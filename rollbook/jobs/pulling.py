@@ -154,8 +154,3 @@ def _cannot_open(tx: Tx, *, task: Task, reason: str, now: datetime) -> None:
     off = connections.get(tx, task.company_id).state == "off"
     runs.end(tx, run, "dropped" if off else "needs_attention", reason, now=now)
     attention.ask_for(tx, task.company_id, reason, run_id=run.id, actor=run.actor, now=now)
-
-
-def pulls_of(installation: Installation) -> Pulls:
-    """The pulls of an installation."""
-    return Pulls(installation)
