@@ -31,13 +31,13 @@ _PLACE = re.compile(r"(\d{4}-\d\d-\d\dT[0-9:.]{8,15}Z)_([0-9a-f-]{36})")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Somebody who was archived; `how` in a few words, `run` is the address of the run's page."""
+    """Somebody who was archived: `by` whom, and what else says by which way; `run` is the address of the run's page."""
 
     user: User
     at: str
-    how: str
-    rule: str
-    run: str | None
+    by: str
+    facts: tuple[str, ...] = ()
+    run: str | None = None
 
 
 async def show(visit: Visit) -> Response:
@@ -75,20 +75,19 @@ async def show(visit: Visit) -> Response:
 
 def _entry(leaver: Leaver) -> Entry:
     user, at = leaver.user, leaver.user.archived_at or ""
+    if leaver.way == "scim":
+        return Entry(user, at, "Okta SCIM", ("linked",))
+    if leaver.way == "learning":
+        return Entry(user, at, _HANDS.get((user.archived_by or "").partition(":")[0], "Learning"))
     if leaver.run_id is None:
-        return Entry(user, at, _BY.get(leaver.way) or _HANDS.get(_kind(user), "in Learning"), "", None)
-    rule = plan_lines.RULES.get(leaver.rule or "", "")
-    how = f"a run; {plan_lines.how_known(user, leaver.matched_by)}"
-    return Entry(user, at, how, rule, run_words.address(leaver.run_id))
+        return Entry(user, at, "the standard integration")
+    rule = plan_lines.RULES.get(leaver.rule or "")
+    facts = (*((rule,) if rule else ()), plan_lines.how_known(user, leaver.matched_by))
+    return Entry(user, at, "a run", facts, run_words.address(leaver.run_id))
 
 
-_BY: dict[Way, str] = {"scim": "Okta SCIM; linked", "okta": "the standard integration"}
 _HANDS = {
     "user": "an administrator, in Learning",
     "api": "the management API",
     "operator": "the operator",
 }
-
-
-def _kind(user: User) -> str:
-    return (user.archived_by or "").partition(":")[0]

@@ -23,12 +23,18 @@ from rollbook.people.record import User
 Undo = Literal["undo", "restore"]
 
 TITLES: dict[Kind, tuple[str, str]] = {
-    "create": ("New people", "They are in Okta's list and nobody here is them. They come silently: nobody is mailed."),
-    "change": ("Changes", "What Okta's profile says into fields that belong to the standard integration."),
-    "archive": ("Archives", "Whoever left Okta: signed out at once, in no report, kept whole for a return."),
-    "restore": ("Restores", "Back in Okta's list: the same person again, silently, with role and history."),
-    "link": ("Matches by rule", "One person here and one in Okta have the same name: the external id is recorded."),
-    "set_aside": ("Set aside", "Nothing is done to these until somebody decides or mends the record."),
+    "archive": (
+        "Archives",
+        "They left, as far as Okta knows: signed out at once, in no report, kept whole for a return.",
+    ),
+    "restore": ("Restores", "Active in Okta and listed again: the same people, silently, with role and history."),
+    "create": ("New people", "Okta lists them, and nobody here is them. They come silently: nobody is mailed."),
+    "link": (
+        "Matches by rule",
+        "One person here and one in Okta have the name, and nobody else: the external id is recorded.",
+    ),
+    "change": ("Changes", "What Okta's profile says, into fields that belong to the standard integration."),
+    "set_aside": ("Set aside", "Nothing is done about these until somebody decides, or mends the record."),
 }
 RULES = {
     "new": "nobody here yet",
@@ -40,20 +46,27 @@ RULES = {
     "owner": "another source’s field",
     "record": "record that cannot be kept",
 }
-# What the heading of the group says already.
-_SAID = frozenset({"archived"})
+# What the heading of the group, the rule or the id beside it says already.
+_SAID: dict[Kind, frozenset[str]] = {
+    "archive": frozenset({"archived"}),
+    "restore": frozenset({"archived"}),
+    "create": frozenset({"external_id", "given_name", "family_name"}),
+    "link": frozenset({"external_id"}),
+}
+_EXPLAINED = frozenset({"owner", "record"})  # rules whose reason says more than their name
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A row of a plan. `name` is whom it is about, as far as that is known; `way`, of an archive, how the run knew
-    them; `tone` is one of plain, good, bad, quiet.
+    them; `reason` is "" where the rule's name says it; `tone` is one of plain, good, bad, quiet.
     """
 
     change: Change
     user: User | None
     name: str
     rule: str
+    reason: str
     way: str
     fields: tuple[FieldChange, ...]
     outcome: str
@@ -83,13 +96,15 @@ def _line(
     now: datetime,
 ) -> Line:
     outcome, tone = _outcome(run, row, user)
+    said = _SAID.get(row.kind, frozenset())
     return Line(
         row,
         user,
         _name(row, user),
         f"same {row.rule}" if row.kind == "link" else RULES.get(row.rule, row.rule),
+        row.reason if row.kind == "set_aside" or row.rule in _EXPLAINED else "",
         how_known(user, by_rule.get(user.id)) if row.kind == "archive" and user is not None else "",
-        tuple(_field(name, row) for name in log_lines.in_order(row.changes) if name not in _SAID),
+        tuple(_field(name, row) for name in log_lines.in_order(row.changes) if name not in said),
         outcome,
         tone,
         _note(run, row, user),
@@ -120,11 +135,9 @@ def _outcome(run: Run, row: Change, user: User | None) -> tuple[str, str]:
         if row.kind == "archive" and user is not None and user.active:
             return "done, restored since", "quiet"
         return "done", "good"
-    if row.why_not is not None:
-        return "needs a yes", "bad"
-    if run.purpose == "preview" or run.state == "held":
-        return "planned", "plain"
-    return ("not done", "quiet") if run.ended_at else ("planned", "plain")
+    if run.ended_at and run.purpose == "sync":
+        return "not done", "quiet"
+    return ("needs a yes", "bad") if row.why_not is not None else ("planned", "plain")
 
 
 def _note(run: Run, row: Change, user: User | None) -> str:

@@ -57,7 +57,6 @@ class Action:
     label: str
     question: str
     consequence: str
-    done: str
     does: Callable[[Tx, str, str, Actor, datetime], Run]
 
 
@@ -76,7 +75,6 @@ ACTIONS: dict[str, Action] = {
         "Let this run go on?",
         "Each person is looked at once more before anything is done to them, and whoever has changed since is passed "
         "over. Nobody is mailed. Whoever is archived is out at once, and can be restored from the run’s page.",
-        "Approved: a worker carries the plan out now.",
         _approve,
     ),
     "drop": Action(
@@ -85,11 +83,9 @@ ACTIONS: dict[str, Action] = {
         "Drop this run?",
         "What it has not done is not done. Okta is read again at the next hour of the calendar: if nothing changes "
         "there, the next run asks the same.",
-        "Dropped: nothing more of this plan is done.",
         _drop,
     ),
 }
-DONE = {slug: action.done for slug, action in ACTIONS.items()} | plan_changes.DONE
 
 
 async def show(visit: Visit) -> Response:
@@ -131,7 +127,7 @@ async def show(visit: Visit) -> Response:
         first=not after,
         following=following,
         titles=_TABS,
-        done=DONE.get(query.get("done", ""), ""),
+        done=plan_changes.DONE.get(query.get("done", ""), ""),
         refresh=context["told"].is_busy,
     )
 
@@ -160,7 +156,7 @@ async def settle(visit: Visit) -> Response:
         return action.does(tx, who.company_id, str(visit.request.path_params["run"]), visit.actor(who), visit.now)
 
     run = await visit.write(work, permission="run_okta")
-    return rendering.redirect(f"{run_words.address(run.id)}?done={action.slug}")
+    return rendering.redirect(run_words.address(run.id))
 
 
 _TABS: dict[str, str] = {kind: words[0] for kind, words in TITLES.items()} | {

@@ -5,6 +5,6 @@ for (const place of document.querySelectorAll("[data-local]")) {
   if (!zone || zone === "UTC") break;
   const day = timeZone => instant.toLocaleDateString("en-GB", { timeZone, day: "numeric", month: "short" });
   const hour = instant.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  place.textContent = `${day(zone) === day("UTC") ? "" : `${day(zone)}, `}${hour} in ${zone.replaceAll("_", " ")}`;
+  place.textContent = `(${day(zone) === day("UTC") ? "" : `${day(zone)}, `}${hour} in ${zone.replaceAll("_", " ")})`;
   place.hidden = false;
 }
