@@ -21,7 +21,7 @@ from rollbook.database import Collision, Database
 from rollbook.errors import Unavailable
 from rollbook.jobs import schedule
 from rollbook.jobs.heartbeat import Heartbeat
-from rollbook.jobs.post import Post, ask_for_what_waits
+from rollbook.jobs.post import Post
 from rollbook.jobs.tasks import TASKS
 from rollbook.logs import kind_and_place
 
@@ -122,7 +122,6 @@ class _MailLane:
         self._database = database
         self._post = post
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._asked = False
 
     async def begin_due(self) -> int:
         """Begins with companies whose mail is due, as far as there is room; how many.
@@ -131,9 +130,6 @@ class _MailLane:
         """
         if self._post is None:
             return 0
-        if not self._asked:
-            await ask_for_what_waits(self._database)
-            self._asked = True
         for company_id, running in list(self._running.items()):
             if running.done():
                 del self._running[company_id]
