@@ -56,7 +56,7 @@ _INSERT = insert(tasks).on_conflict_do_nothing()
 _OPEN = text("tasks.state IN ('due', 'running')")
 _COMPANIES_WITH_DUE = select(tasks.c.company_id).where(_OPEN, tasks.c.due_at <= bindparam("now")).distinct()
 _COMPANIES_WITH_DUE_NAMED = _COMPANIES_WITH_DUE.where(tasks.c.name == bindparam("only"))
-_BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN)
+_BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN, tasks.c.due_at <= bindparam("now"))
 _OPEN_SINCE = select(func.min(tasks.c.created_at)).where(
     tasks.c.company_id == bindparam("company"),
     _OPEN,
@@ -221,9 +221,9 @@ def given_up(tx: Tx, company_id: str) -> list[GivenUp]:
     return [GivenUp(*row) for row in tx.all(_FAILED, {"company": company_id})]
 
 
-def backlog(tx: Tx) -> tuple[int, str | None]:
-    """How many tasks are open in all, and since when the oldest is due."""
-    count, oldest = tx.all(_BACKLOG)[0]
+def backlog(tx: Tx, *, now: datetime) -> tuple[int, str | None]:
+    """How many tasks are due in all, and since when the oldest is."""
+    count, oldest = tx.all(_BACKLOG, {"now": clock.text(now)})[0]
     return count, oldest
 
 

@@ -45,7 +45,7 @@ def _privileged_restored(_: Alarm, user: User | None) -> tuple[str, str]:
 
 
 def _last_admin(alarm: Alarm, user: User | None) -> tuple[str, str]:
-    gone = alarm.detail["cause"] == "archived"
+    gone = alarm.detail.get("cause") != "role"
     title = (
         f"{_name(user)}, the last administrator, was archived"
         if gone

@@ -24,7 +24,7 @@ from rollbook.installation import Installation
 from rollbook.mail import letters, messages
 from rollbook.mail.delivery import MAIL_SECONDS, Outcome, Server, ServerDown, Session, read_address
 from rollbook.mail.letters import Claimed, Dropped
-from rollbook.people import companies, sign_in
+from rollbook.people import sign_in
 from rollbook.settings import Settings
 
 log = structlog.get_logger()
@@ -216,13 +216,6 @@ def post_of(installation: Installation) -> Post | None:
     """The post of an installation; None where ROLLBOOK_SMTP_URL is empty."""
     address = installation.settings.smtp_url.get_secret_value()
     return Post(installation, read_address(address)) if address else None
-
-
-async def ask_for_what_waits(database: Database) -> None:
-    """Mail whose task failed for good would wait for the next one of its company; a worker that starts asks for it."""
-    for company in await database.read(companies.all_of_them):
-        if await database.write(partial(outbox.ask_again, company_id=company.id, now=clock.now())):
-            log.info("mail that nobody was to deliver is delivered", company_id=company.id)
 
 
 def try_server(settings: Settings, *, seconds: float) -> str | None:

@@ -14,14 +14,14 @@ import structlog
 
 from rollbook import clock
 from rollbook.activity import log as provisioning_log
-from rollbook.activity import queue
+from rollbook.activity import outbox, queue
 from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
 from rollbook.database import Database, Tx
 from rollbook.jobs import assigning, disconnecting
 from rollbook.jobs.reminding import remind
 from rollbook.okta import changes
-from rollbook.people import alarms, mass_archive, rule_builds, second_looks
+from rollbook.people import alarms, mass_archive, rule_builds, second_looks, watches
 from rollbook.people.alarms import Alarm
 
 log = structlog.get_logger()
@@ -40,8 +40,9 @@ async def watch_archives(database: Database, task: Task) -> None:
 
     def watch(tx: Tx) -> Alarm | None:
         if not task.payload.get("again"):
-            due_at = now + timedelta(seconds=LOOK_AGAIN_SECONDS)
-            queue.enqueue(tx, task.company_id, task.name, {"again": True}, waiting_key="again", due_at=due_at, now=now)
+            due_at = (now + timedelta(seconds=LOOK_AGAIN_SECONDS + 59.999999)).replace(second=0, microsecond=0)
+            key = f"again {due_at:%H:%M}"  # looks that share one are all that much earlier
+            queue.enqueue(tx, task.company_id, task.name, {"again": True}, waiting_key=key, due_at=due_at, now=now)
         return mass_archive.watch(tx, task.company_id, now=now)
 
     alarm = await database.write(watch)
@@ -79,13 +80,19 @@ async def restore_archived(database: Database, task: Task) -> None:
     log.info("people were restored", company_id=task.company_id, restored=restored, skipped=skipped)
 
 
-async def tell_of_last_admin(_: Database, task: Task) -> None:
+async def tell_of_last_admin(database: Database, task: Task) -> None:
     """The operator reads in the log that nobody of a company can undo anything in Learning any more."""
-    log.error("a company has no administrator", company_id=task.company_id, fix="rollbook user restore, or user role")
+    if await database.read(lambda tx: watches.active_admins(tx, task.company_id)) == 0:
+        fix = "rollbook user restore, or rollbook user role"
+        log.error("a company has no administrator", company_id=task.company_id, fix=fix)
 
 
 async def prune(database: Database, task: Task) -> None:
-    """Forgets what is older than we keep it: lines of the provisioning log, plans of runs, tasks that are done."""
+    """Forgets what is older than we keep it: lines of the provisioning log, plans of runs, tasks that are done. And
+    looks after what was forgotten: mail whose task failed for good would wait for the next mail of its company.
+    """
+    if await database.write(lambda tx: outbox.ask_again(tx, task.company_id, now=clock.now())):
+        log.warning("mail is delivered that nobody was to deliver", company_id=task.company_id)
     before = clock.now() - timedelta(days=provisioning_log.KEEP_DAYS)
     while await database.write(lambda tx: provisioning_log.prune(tx, task.company_id, before=before)):
         pass

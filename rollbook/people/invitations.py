@@ -72,8 +72,8 @@ def _refuse_given(tx: Tx, company_id: str, email: str) -> None:
     both = address_holders.signing_in_with(tx, company_id, email)
     if both:
         raise Conflict(
-            f"Users {' and '.join(both)} both sign in with this address. Say first whose it is: give one of them "
-            "another e-mail, or confirm the one that the record shows, with: rollbook user confirm",
+            f"Users {' and '.join(both)} sign in with this address. Say first whose it is: give one of them another "
+            "e-mail, or confirm the one that the record shows: rollbook user confirm SUBDOMAIN USER",
             field="email",
             holder_id=both[0],
         )

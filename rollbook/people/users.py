@@ -257,6 +257,8 @@ def change(
         claims.refuse_taken(tx, user.company_id, user, *names)
     claims.refuse_shared_address(tx, user, after)
     tx.run(_UPDATE, {"company": user.company_id, "user": user.id, **written, **keys})
+    if held:
+        tx.holds = None
     about = following.about_return(tx, user) if after.active and not user.active else None
     for kind, changes in kinds:
         of_kind = about if kind == "UserRestored" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, text
 
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
@@ -16,8 +16,10 @@ from rollbook.people.record import OF_COMPANY, User
 # Two administrators who go at the same moment would each still count the other: they come here one after the other.
 # Rows that point to the company are written meanwhile.
 _IN_TURN = select(companies.c.id).where(companies.c.id == bindparam("company")).with_for_update(key_share=True)
+# Written out, so that both databases see that the partial index on privileged users holds the answer.
+_PRIVILEGED = text("users.role <> 'learner'")
 _ACTIVE_ADMINS = select(func.count()).where(
-    OF_COMPANY, users.c.role == "admin", users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
+    OF_COMPANY, _PRIVILEGED, users.c.role == "admin", users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
 )
 
 
@@ -45,8 +47,13 @@ def _watch_admins(tx: Tx, before: User, after: User, *, actor: Actor, now: datet
     if is_ or not was:
         return
     tx.one(_IN_TURN, {"company": company_id})
-    row = tx.one(_ACTIVE_ADMINS, {"company": company_id})
-    if row is not None and row[0] == 0:
+    if active_admins(tx, company_id) == 0:
         detail = {"user_id": after.id, "cause": "role" if after.active else "archived"}
         alarms.sound(tx, company_id, "last_admin_archived", company_id, detail, now=now)
-        queue.enqueue(tx, company_id, "tell_of_last_admin", {"user_id": after.id}, now=now)
+        queue.enqueue(tx, company_id, "tell_of_last_admin", {}, waiting_key="admin", now=now)
+
+
+def active_admins(tx: Tx, company_id: str) -> int:
+    """How many administrators a company has."""
+    row = tx.one(_ACTIVE_ADMINS, {"company": company_id})
+    return row[0] if row is not None else 0

@@ -202,17 +202,18 @@ class Life:
         return bool(person["active"] and person["signs_in_at"] and key(person["signs_in_at"]) == key(email or ""))
 
     def _refuse_held(self, person: Person | None, sent: Fields, active: bool) -> None:
-        """One address leads to one person: where an e-mail is new, or one is held for somebody who comes back."""
-        if not active:
-            return
+        """One address leads to one person: asked where an e-mail is new, and of somebody who comes back."""
         new = person is None or key(person["email"]) != key(sent["email"] or "")
-        held = person["signs_in_at"] if person and not person["active"] and not new else None
-        if person and not person["active"] and new and person["role"] != "learner":
+        back = person is None or not person["active"]
+        if not active or not (new or back):
+            return
+        held = person["signs_in_at"] if person and back and not new else None
+        if person and back and new and person["role"] != "learner":
             held = person["signs_in_at"] or person["email"]
         for other in self._holders():
             if other is not person and other["active"]:
-                meant = new and self._signs_in_with(other, sent["email"])
-                if meant or (held and key(held) == key(other["email"]) and key(held) != key(sent["email"] or "")):
+                theirs = held and key(held) == key(other["email"]) and key(held) != key(sent["email"] or "")
+                if self._signs_in_with(other, sent["email"]) or theirs:
                     raise Refused(409, (("email",), other))
 
     def _refuse_taken(self, person: Person | None, sent: Fields, active: bool | None) -> None:
