@@ -132,15 +132,17 @@ def _work_at(demo: Play, hour: int) -> dict[str, Any]:
     """Lets a worker come to the next such hour; gives the run of that slot."""
     slot = _next(hour, after=demo.latest_slot)
     demo.latest_slot = slot
-    done = subprocess.run(  # noqa: S603 (our own program)
-        [sys.executable, "-m", "rollbook.simulator.turned", f"{slot:%Y-%m-%dT%H:%M:%SZ}", "worker", "--once"],
-        env=demo.stage.environment,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
-    expect(done.returncode == 0, f"The worker ended with {done.returncode}.")
+    log = demo.stage.directory / f"worker-{hour:02}.log"
+    with log.open("wb") as output:
+        done = subprocess.run(  # noqa: S603 (our own program)
+            [sys.executable, "-m", "rollbook.simulator.turned", f"{slot:%Y-%m-%dT%H:%M:%SZ}", "worker", "--once"],
+            env=demo.stage.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    expect(done.returncode == 0, f"The worker ended with {done.returncode}; its log is {log}.")
     for run in demo.ask("okta", "runs", "acme"):
         if run["slot"] == clock.text(slot):
             return dict(run)
