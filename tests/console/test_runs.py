@@ -1,8 +1,7 @@
-"""The page of a run: its plan in words, a person's yes or no, what is taken back of it, and who left by which way."""
+"""The page of a run: its plan in words, a person's yes or no, and what is taken back of it."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import pytest
@@ -10,19 +9,15 @@ import time_machine
 
 from rollbook import clock
 from rollbook.activity import events
-from rollbook.console.leavers import PER_PAGE as LEAVERS_PER_PAGE
 from rollbook.console.runs import PER_KIND, PER_PAGE
 from rollbook.okta import changes
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Run
-from rollbook.people import users
-from tests.cast import DEACTIVATE, scim_user
-from tests.conftest import House, Tenant
-from tests.console.desk import OPERATOR, Desk, Page, open_alarms
+from tests.cast import DEACTIVATE
+from tests.conftest import Tenant
+from tests.console.desk import Desk, Page, named, open_alarms
 from tests.console.okta import held_for_rita, pull, work
 from tests.okta_pull.pull import Company, okta_user
-
-LEAVERS = "/provisioning/leavers"
 
 
 def _address(run: Run) -> str:
@@ -38,11 +33,6 @@ def _row(company: Company, run: Run, kind: Kind, name: str) -> str:
 def _actors(company: Company, subject_id: str) -> dict[str, str]:
     timeline = company.read(lambda tx: events.of_subject(tx, company.id, subject_id))
     return {event.kind: event.actor for event in timeline}
-
-
-def _names(page: Page) -> list[str]:
-    """Whom the rows of the page are about."""
-    return re.findall(r'<h3 class="name"><a [^>]*><bdi>(.*?)</bdi>', page.html)
 
 
 def test_the_plan_is_told_by_kind_with_rules_reasons_and_each_field(okta: Company, ada: Desk) -> None:
@@ -72,7 +62,7 @@ def test_the_plan_is_told_by_kind_with_rules_reasons_and_each_field(okta: Compan
         assert title in text
     assert "4 person" not in text
     changed = ada.open(f"{_address(run)}?show=change")
-    assert "Leo" in "".join(_names(changed))
+    assert "Leo" in "".join(named(changed))
     assert "Poppy" not in changed.text
     for nonsense in ("show=nothing", "show=%00", "after=%27", "show=archive&after=01a0"):
         assert ada.open(f"{_address(run)}?{nonsense}").status == 200
@@ -84,14 +74,14 @@ def test_a_plan_of_many_is_read_page_by_page(okta: Company, ada: Desk) -> None:
     okta.org.add(*(okta_user(f"00un{number:03}") for number in range(count)))
     run = pull(okta)
     overview = ada.open(_address(run))
-    assert len(_names(overview)) == PER_KIND
+    assert len(named(overview)) == PER_KIND
     assert f"Show all {count}" in overview.text
     first = ada.open(f"{_address(run)}?show=create")
     (following,) = (link for link in first.links if "after=" in link)
     second = ada.open(following.replace("&amp;", "&"))
-    assert len(_names(first)) == PER_PAGE
-    assert len(_names(second)) == count - PER_PAGE
-    assert len({*_names(first), *_names(second)}) == count
+    assert len(named(first)) == PER_PAGE
+    assert len(named(second)) == count - PER_PAGE
+    assert len({*named(first), *named(second)}) == count
     assert not [link for link in second.links if "after=" in link]
 
 
@@ -100,7 +90,7 @@ def test_a_yes_names_the_counts_and_lets_the_run_go_on(okta: Company, ada: Desk)
     page = ada.open(_address(run))
     assert "It waits for your yes 2 changes of privileged users need a person's yes" in page.text
     waiting = ada.open(f"{_address(run)}?show=waiting")
-    assert _names(waiting) == ["Rita Linden", "Rita Linden"]
+    assert named(waiting) == ["Rita Linden", "Rita Linden"]
     assert "needs a yes" in waiting.text
     question = ada.open(f"{_address(run)}/approve")
     assert "Archives 1 Matches by rule 1 Of all these, of privileged people 2" in question.text
@@ -213,7 +203,7 @@ def test_what_scim_did_first_is_passed_over_and_told(acme: Tenant, okta: Company
     assert acme.scim.patch(f"/Users/{poppy.id}", json=DEACTIVATE).status_code == 200
     okta.approve(run)
     page = ada.open(f"{_address(run)}?show=passed_over")
-    assert _names(page) == ["Poppy Linden"]
+    assert named(page) == ["Poppy Linden"]
     assert "Archived already: Okta SCIM was first." in page.text
 
 
@@ -224,80 +214,8 @@ def test_nothing_to_do_is_said(okta: Company, ada: Desk) -> None:
     assert "Nothing was to be done." in page.text
 
 
-def test_the_page_says_for_each_leaver_by_which_way_it_came(
-    house: House, acme: Tenant, okta: Company, ada: Desk
-) -> None:
-    """Many deactivated at once in Okta, some linked, some known, some unlinked: all are archived after one run."""
-    okta.configure(most_percent=100)
-    linked = [f"s{number}" for number in range(4)]
-    ids = {name: _hire_by_scim(acme, name) for name in linked}
-    known = [f"k{number}" for number in range(4)]
-    unlinked = [f"u{number}" for number in range(4)]
-    for name in known:
-        okta.hire(name, external_id=f"00u{name}")
-    for name in unlinked:
-        okta.hire(name)
-    okta.org.add(*(okta_user(f"00u{name}", status="DEPROVISIONED") for name in (*linked, *known, *unlinked)))
-    for name in linked[:3]:  # of the last one Okta's write is lost
-        assert acme.scim.patch(f"/Users/{ids[name]}", json=DEACTIVATE).status_code == 200
-    hazel = okta.hire("hazel")
-    house.write(lambda tx: users.archive(tx, hazel, actor=OPERATOR, now=clock.now()))
-    run = pull(okta)
-    assert not [user for user in okta.people().values() if user.active and user.id != ada.user.id]
-    page = ada.open(LEAVERS)
-    assert "13 people in the last 30 days" in page.text
-    assert "Everybody 13 Okta SCIM 3 Runs 9 Learning 1" in page.text
-    run_page = ada.open(f"{_address(run)}?show=archive")
-    ways = dict.fromkeys(linked[:3], "Okta SCIM linked")
-    ways["s3"] = "a run deactivated in Okta linked, and Okta’s own write had not come"
-    ways |= dict.fromkeys(known, "a run deactivated in Okta known by the external id")
-    ways |= dict.fromkeys(unlinked, "a run deactivated in Okta unlinked until the run matched the user name")
-    ways["hazel"] = "the operator"
-    for name, way in ways.items():
-        assert re.search(rf"{name}@acme.example (just now|\d+ seconds? ago) By {way}", page.text), name
-        of_the_run = way.removeprefix("a run ")
-        assert (f"{name}@acme.example done" in run_page.text) == (of_the_run != way)
-    for way, count in (("scim", 3), ("okta", 9), ("learning", 1)):
-        assert len(_names(ada.open(f"{LEAVERS}?way={way}"))) == count
-    assert ada.open(f"{LEAVERS}?way=%00&before=nonsense").status == 200
-    assert LEAVERS in ada.open("/provisioning").links
-
-
-def test_leavers_are_read_page_by_page_even_where_all_left_in_one_moment(
-    house: House, okta: Company, ada: Desk
-) -> None:
-    now = clock.now()
-    count = LEAVERS_PER_PAGE + 7
-    people = [okta.hire(f"n{number:03}") for number in range(count)]
-    for user in people:
-        house.write(lambda tx, user=user: users.archive(tx, user, actor=OPERATOR, now=now))
-    first = ada.open(LEAVERS)
-    (following,) = (link for link in first.links if "before=" in link)
-    second = ada.open(following)
-    assert len({*_names(first), *_names(second)}) == count
-    assert len(_names(first)) == LEAVERS_PER_PAGE
-
-
-def test_whoever_is_back_or_left_long_ago_is_no_leaver(house: House, okta: Company, ada: Desk) -> None:
-    for name, days in (("leo", 40), ("cleo", 1)):
-        user = okta.hire(name)
-        then = clock.now() - timedelta(days=days)
-        house.write(lambda tx, user=user, then=then: users.archive(tx, user, actor=OPERATOR, now=then))
-    cleo = okta.user("cleo")
-    house.write(lambda tx: users.restore(tx, cleo, actor=OPERATOR, now=clock.now()))
-    assert "Nobody who was archived in the last 30 days is archived still." in ada.open(LEAVERS).text
-
-
 @pytest.mark.parametrize("only", ["waiting", "passed_over"])
 def test_a_part_of_a_plan_is_asked_for_alone(only: changes.Only, okta: Company) -> None:
     run = held_for_rita(okta)
     found = okta.read(lambda tx: changes.search(tx, run, only=only))
     assert [row.who for row in found] == (["rita@acme.example"] * 2 if only == "waiting" else [])
-
-
-def _hire_by_scim(acme: Tenant, name: str) -> str:
-    address = f"{name}@acme.example"
-    body = scim_user(userName=address, emails=[{"value": address, "primary": True}], externalId=f"00u{name}")
-    created = acme.scim.post("/Users", json=body | {"name": {"givenName": name.title(), "familyName": "Linden"}})
-    assert created.status_code == 201, created.text
-    return str(created.json()["id"])
