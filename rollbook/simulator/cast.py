@@ -41,7 +41,7 @@ MONA = _member(1, "Mona", "Manager", "Head of Support", "Lyon", "Support")
 CLEO = _member(2, "Cleo", "Creator", "Author", "Berlin", "Engineering")
 LEO = _member(3, "Leo", "Learner", "Technician", "Leeds", "Support")
 NORA = _member(4, "Nora", "Newman", "Dispatcher", "Porto", "Operations")
-EMIL = _member(5, "Emil", "Earlier", "Storekeeper", "Ghent", "Operations")
+EMIL = _member(6, "Emil", "Earlier", "Storekeeper", "Ghent", "Operations")
 
 
 @dataclass(kw_only=True)
