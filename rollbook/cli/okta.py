@@ -20,16 +20,17 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, r
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
-from rollbook.okta import connections, sessions, slots
+from rollbook.okta import connections, runs, sessions, slots
 from rollbook.okta.connections import Connection, Wanted
 from rollbook.okta.sessions import Access, Found
-from rollbook.people import companies
+from rollbook.people import companies, keys
 
 app = typer.Typer(help="The standard integration: the pull from Okta's API, twice a day.", no_args_is_help=True)
 okta_fields.add_to(app)
 okta_runs.add_to(app)
 
 STDIN = ("-",)
+MOVED = "Another org is read from now on."
 NONE = "none"  # what an option says that takes something away
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -91,6 +92,9 @@ def configure(
             return connections.configure(tx, company_id, wanted, sealed_token=sealed, actor=OPERATOR, now=clock.now())
 
         saved = engine.write(save)
+        provisioned = engine.read(lambda tx: _is_provisioned(tx, company_id))
+    if saved.mode == "full" and provisioned:
+        typer.echo("rollbook: Okta SCIM writes here as well, to the same fields; beside it use complement.", err=True)
     shown = _row(saved)
 
     def human(console: Console) -> None:
@@ -192,12 +196,27 @@ def _tried(access: Access, wanted: Wanted, token: str, *, quiet: bool) -> Found:
 
 
 def _forget_people(installation: Installation, before: Connection, *, yes: bool) -> None:
-    """What another org said of people means nothing here."""
+    """What another org said of people means nothing here, nor does a run that is reading it."""
     write_ = installation.database.engine.write
     if not yes:
         typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True)
+
+    def drop(tx: Tx) -> None:
+        run = runs.find_open(tx, before.company_id)
+        if run is not None:
+            runs.drop(tx, before.company_id, run.id, MOVED, actor=OPERATOR, now=clock.now())
+
+    write_(drop)
     while write_(lambda tx: connections.forget_people(tx, before.company_id)):
         pass
+
+
+def _is_provisioned(tx: Tx, company_id: str) -> bool:
+    """Whether a SCIM key that still counts was ever used."""
+    return any(
+        key.scope == "scim" and key.last_used_at is not None and key.revoked_at is None
+        for key in keys.search(tx, company_id)
+    )
 
 
 def _shown(tx: Tx, company_id: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def sync(subdomain: Subdomain, json: Json = False) -> None:
     """Read Okta and carry out what follows, now. A run that would do too much waits for `okta approve`."""
     with opened() as installation:
         ended = _worked(installation, partial(_ask, subdomain=subdomain, purpose="sync"), quiet=json)
-    _tell(ended, json)
+    _tell(ended, subdomain, json)
 
 
 def approve(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
@@ -77,7 +77,7 @@ def approve(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
 
     with opened() as installation:
         ended = _worked(installation, work, quiet=json)
-    _tell(ended, json)
+    _tell(ended, subdomain, json)
 
 
 def drop(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
@@ -186,12 +186,13 @@ def _progress(run: Run) -> str:
     return f"{where} ({counts})" if counts else where
 
 
-def _tell(run: Run, json: bool) -> None:
+def _tell(run: Run, subdomain: str, json: bool) -> None:
     row = as_json(run)
     show(row, as_json=json, human=card(row))
     _complain(run)
     if run.state == "held" and not json:
-        typer.echo(f"Look at it with `rollbook okta plan`, then say yes: rollbook okta approve SUBDOMAIN {run.id}")
+        typer.echo(f"\nTo look at it:  rollbook okta plan {subdomain} {run.id}")
+        typer.echo(f"To say yes:     rollbook okta approve {subdomain} {run.id}")
 
 
 def _complain(run: Run) -> None:

@@ -48,10 +48,10 @@ class Place:
     def write(self, fn: Callable[[Tx], T]) -> T:
         return self.installation.database.engine.write(fn)
 
-    @property
-    def token_file(self) -> str:
+    def token_file(self, token: str | None = None) -> str:
+        """A file with a token, the org's own where none is given."""
         path = self.directory / "token.txt"
-        path.write_text(f"{self.org.token}\n")
+        path.write_text(f"{token or self.org.token}\n")
         return str(path)
 
     def run(self, command: str, *arguments: str, code: int = 0, stdin: str = "") -> Any:
@@ -65,7 +65,7 @@ class Place:
 
     def configure(self, *arguments: str, **how: Any) -> Any:
         """Sets the standard integration up with the org's first group and its token."""
-        usual = ["--org-url", self.server.address, "--group", self.org.group_id, "--token-file", self.token_file]
+        usual = ["--org-url", self.server.address, "--group", self.org.group_id, "--token-file", self.token_file()]
         return self.run("configure", *usual, *arguments, **how)
 
     def work(self) -> int:

@@ -15,8 +15,10 @@ from rollbook.activity import queue
 from rollbook.cli import okta_runs
 from rollbook.installation import Installation
 from rollbook.okta import runs, slots
-from rollbook.people import fields, search, users
+from rollbook.people import fields, keys, search, users
 from rollbook.people.profiles import Profile
+from rollbook.simulator.org import Org
+from rollbook.simulator.org_server import OrgServer
 from rollbook.simulator.people import OktaUser
 from tests.conftest import OPERATOR
 from tests.okta_pull import place as place_
@@ -120,6 +122,39 @@ def test_the_kept_token_is_not_taken_to_another_org(place: Place) -> None:
     place.configure()
     complaint = place.run("configure", "--org-url", "https://acme.okta.com", code=1)
     assert "a token of its own" in complaint
+
+
+def test_another_org_is_read_with_its_own_token_and_from_the_beginning(place: Place) -> None:
+    place.configure("--mode", "full")
+    place.run("sync")
+    for number in range(3):
+        place.org.deactivate(somebody(place, number))
+    held = place.run("sync")
+    assert held["state"] == "held"
+    with OrgServer(Org(token="00tokenOfTheOtherOrg")) as other:
+        other.org.fill(2)
+        place.environment["ROLLBOOK_OKTA_HOSTS"] += f",{other.host}"
+        moved = ["--org-url", other.address, "--group", other.org.group_id]
+        moved += ["--token-file", place.token_file("00tokenOfTheOtherOrg")]
+        assert "Leave" in rollbook(place.environment, "okta", "configure", place.subdomain, *moved, stdin="n\n").stdout
+        assert place.run("configure", *moved, "--yes")["org_url"] == other.address
+        assert place.run("plan", held["id"])["archive"]
+        assert place.run("runs")[0]["state"] == "dropped"
+        assert len(place.run("preview")["create"]) <= 2
+
+
+def test_full_mode_beside_scim_is_warned_of(place: Place) -> None:
+    def issue(tx: Any) -> None:
+        key, _ = keys.issue(
+            tx, place.company_id, "scim", pepper=place.installation.pepper, actor=OPERATOR, now=clock.now()
+        )
+        keys.note_use(tx, place.company_id, {key.id: (clock.now(), None)})
+
+    place.configure("--mode", "full")
+    assert "SCIM" not in place.said[-1]
+    place.write(issue)
+    place.run("configure", "--most-people", "9")
+    assert "beside it use complement" in place.said[-1]
 
 
 def test_it_is_switched_off_and_on(place: Place) -> None:
@@ -246,7 +281,7 @@ def test_a_revoked_token_needs_attention_until_a_new_one_is_given(place: Place) 
     assert finding["verdict"] == "problem"
     assert finding["fix"] == f"rollbook okta configure {place.subdomain} --token-file FILE"
     place.org.token = place.org.issue_token(f"{TOKEN}2")
-    place.run("configure", "--token-file", place.token_file)
+    place.run("configure", "--token-file", place.token_file())
     assert place.run("show")["state"] == "on"
     assert place.run("sync")["state"] == "done"
     assert doctor(place)["verdict"] == "ok"
