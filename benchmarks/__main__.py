@@ -1,5 +1,5 @@
-"""`python -m benchmarks [reports|steps]`: measures, prints, writes RESULTS.md, REPORTS.md or STEPS.md. Ends with 0
-whatever the numbers are.
+"""`python -m benchmarks [reports|steps|pull]`: measures, prints, writes RESULTS.md, REPORTS.md, STEPS.md or PULL.md.
+Ends with 0 whatever the numbers are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 
 from benchmarks import cores as cores_
-from benchmarks import measure, profiling, report, reports, rules, steps
+from benchmarks import measure, profiling, pull, report, reports, rules, steps
 from benchmarks.crowd import Crowd
 from benchmarks.load import WrongAnswer
 from benchmarks.servers import NAMES, NotStarted
@@ -19,8 +19,8 @@ from benchmarks.servers import NAMES, NotStarted
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("hot-paths", "reports", "steps"), default="hot-paths")
-    parser.add_argument("--people", type=int, default=Crowd().people, help="how many there are, for reports")
+    parser.add_argument("what", nargs="?", choices=("hot-paths", "reports", "steps", "pull"), default="hot-paths")
+    parser.add_argument("--people", type=int, default=Crowd().people, help="how many there are, for reports and pull")
     parser.add_argument("--lessons", type=int, default=Crowd().lessons, help="how many there are, for reports")
     parser.add_argument("--seconds", type=float, default=0.7, help="length of one server's turn in a round")
     parser.add_argument("--rounds", type=int, default=30)
@@ -43,6 +43,12 @@ def main() -> None:
     if arguments.what == "steps":
         try:
             steps.run(console, write=not arguments.no_write)
+        except NotStarted as error:
+            sys.exit(f"benchmarks: {error}")
+        return
+    if arguments.what == "pull":
+        try:
+            pull.run(arguments.people, console, write=not arguments.no_write)
         except NotStarted as error:
             sys.exit(f"benchmarks: {error}")
         return

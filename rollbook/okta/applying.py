@@ -19,16 +19,23 @@ from rollbook.people import field_values, identity_links, users
 from rollbook.people.record import User, profile_of, with_fields
 
 AIM_SECONDS = 0.025  # of a write: provisioning waits for it
+MOST_SECONDS = 0.04  # after which a write takes up nothing more
+FEWEST_ROWS = 5  # in one write
 
 _NO_LONGER = "It is no longer so: the person changed here, or in Okta, since the plan was made."
 _CAME_BACK = "The person was restored here after Okta was asked."
 ELSEWHERE = "Others are changing the same person just now; the next run looks again."
 
 
-def next_rows(tx: Tx, run: Run) -> list[Change]:
+def fitting(done: int, seconds: float) -> int:
+    """How many rows the next write takes, after one that did so many in so many seconds."""
+    return max(FEWEST_ROWS, min(changes.STEP, 2 * done, int(done * AIM_SECONDS / max(seconds, 1e-6))))
+
+
+def next_rows(tx: Tx, run: Run, most: int) -> list[Change]:
     """The next rows, of different people."""
     rows: list[Change] = []
-    for row in changes.planned(tx, run, after=run.cursor or ""):
+    for row in changes.planned(tx, run, after=run.cursor or "")[:most]:
         if any(row.okta_id == other.okta_id for other in rows):
             break
         rows.append(row)
@@ -46,7 +53,7 @@ def carry_out(tx: Tx, run: Run, rows: Sequence[Change], rests_on: Grounds, *, no
     told = {"applied": 0, "passed_over": 0}
     last = run.cursor
     for row in rows:
-        if last != run.cursor and time.monotonic() - began > AIM_SECONDS:
+        if last != run.cursor and time.monotonic() - began > MOST_SECONDS:
             break
         last = row.id
         situation = by_id.get(row.okta_id or "")

@@ -22,7 +22,7 @@ from rollbook.okta.terms import Terms
 
 Part = Literal["people", "deprovisioned", "app", "singles"]
 PARTS: tuple[Part, ...] = get_args(Part)
-WRITTEN_AT_ONCE = 100  # people of a page who changed
+WRITTEN_AT_ONCE = 50  # people of a page who changed
 
 # Notes of a run: how many of those listed have each variable, and records without so much as an id.
 PRESENT, NAMELESS = "present", "nameless"
@@ -77,7 +77,8 @@ class PeoplePage:
 
     def __init__(self, terms: Terms, part: Literal["people", "deprovisioned"], page: Page[Person]) -> None:
         self._listed = part == "people"
-        found = {p.id: person_record.kept(p.id, p.status, p.profile, terms.variables) for p in page.items}
+        variables = terms.variables
+        found = {p.id: person_record.kept(p.id, p.status, p.profile, variables) for p in page.items}
         self._people = list(found.values())
         self._refused = {each.id: each for each in page.refused if each.id is not None and each.id not in found}
         self._nameless = sum(each.id is None for each in page.refused)

@@ -68,9 +68,10 @@ def of_people(
 def _known(tx: Tx, company_id: str, okta_ids: Sequence[str], *, lock: bool) -> dict[str, User]:
     if not okta_ids:
         return {}
+    # In no order: SQLite would walk everybody for it.
     query = record.SELECT.where(
         table.c.company_id == company_id, table.c.external_id.in_(okta_ids), table.c.deleted_at.is_(None)
-    ).order_by(table.c.id)
+    )
     found = users.search(tx, query.with_for_update() if lock else query)
     return {user.external_id: user for user in found if user.external_id is not None}
 
@@ -98,8 +99,8 @@ def named(tx: Tx, company_id: str, people: Iterable[Names], *, lock: bool = Fals
     ]
     if not conditions:
         return []
-    query = record.SELECT.where(or_(*conditions), table.c.deleted_at.is_(None)).order_by(table.c.id)
-    return users.search(tx, query.with_for_update() if lock else query)
+    query = record.SELECT.where(or_(*conditions), table.c.deleted_at.is_(None))
+    return sorted(users.search(tx, query.with_for_update() if lock else query), key=lambda user: user.id)
 
 
 def _matches(

@@ -61,6 +61,7 @@ class Sync:
         self._met: set[str] = set()  # cursors of the list that is being read
         self._laps = self._pages = 0
         self._grounds: Grounds | None = None
+        self._fitting = applying.FEWEST_ROWS
 
     @property
     def run(self) -> Run | None:
@@ -227,7 +228,7 @@ class Sync:
 
     async def _apply(self, run: Run) -> Run:
         rests_on = await self._rests_on(run)
-        rows = await self._database.read(lambda tx: applying.next_rows(tx, run))
+        rows = await self._database.read(lambda tx: applying.next_rows(tx, run, self._fitting))
         if not rows:
             return await self._move(lambda tx: applying.finish(tx, run, now=clock.now()))
         return await self._carry_out(run, rows, rests_on)
@@ -235,7 +236,7 @@ class Sync:
     async def _carry_out(self, run: Run, rows: list[Change], rests_on: Grounds) -> Run:
         """Several rows in one write; where one of them cannot be done, each by itself."""
         try:
-            return await self._move(lambda tx: applying.carry_out(tx, run, rows, rests_on, now=clock.now()))
+            return await self._carry_out_together(run, rows, rests_on)
         except Unavailable:
             raise
         except (RollbookError, Collision) as error:
@@ -245,6 +246,18 @@ class Sync:
         for row in rows:
             run = await self._carry_out(run, [row], rests_on)
         return run
+
+    async def _carry_out_together(self, run: Run, rows: list[Change], rests_on: Grounds) -> Run:
+        def work(tx: Tx) -> tuple[Run, float]:
+            began = time.monotonic()
+            after = applying.carry_out(tx, run, rows, rests_on, now=clock.now())
+            return after, time.monotonic() - began
+
+        after, seconds = await self._write(work)
+        done = sum(after.counts.get(name, 0) - run.counts.get(name, 0) for name in ("applied", "passed_over"))
+        self._fitting = applying.fitting(done, seconds)
+        self._run = after
+        return after
 
     async def _rests_on(self, run: Run) -> Grounds:
         if self._grounds is None:
