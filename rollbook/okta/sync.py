@@ -80,19 +80,22 @@ class Sync:
         if run is None or run.ended_at or run.state == "held":
             return False
         try:
-            if run.state == "waiting":
-                run = await self._move(partial(self._begin, run=run))
-            elif run.state == "reading":
-                run = await self._read(run)
-            elif run.state == "planning":
-                run = await self._plan(run)
-            else:
-                run = await self._apply(run)
-        except OktaFailure as failure:
-            run = await self._move(partial(self._fail, run=run, failure=failure))
+            run = await self._go_on(run)
         except runs.RunEnded:
             return False
         return run.ended_at is None and run.state != "held"
+
+    async def _go_on(self, run: Run) -> Run:
+        try:
+            if run.state == "waiting":
+                return await self._move(partial(self._begin, run=run))
+            if run.state == "reading":
+                return await self._read(run)
+            if run.state == "planning":
+                return await self._plan(run)
+            return await self._apply(run)
+        except OktaFailure as failure:
+            return await self._move(partial(self._fail, run=run, failure=failure))
 
     async def renew(self) -> None:
         """Keeps the lease while Okta is waited for. Raises LeaseLost."""
