@@ -99,7 +99,7 @@ async def show(visit: Visit) -> Response:
         told = run_words.told(tx, run)
         # While it is at work its own counts say enough, and cost nothing to whom it works for.
         tally = {} if told.is_busy else changes.tally(tx, run)
-        waiting = 0 if told.is_busy or run.approved_by else changes.waiting(tx, run)
+        waiting = 0 if told.is_busy or run.notes.get(runs.EACH) else changes.waiting(tx, run)
         tabs = _tabs(run, tally, waiting)
         slug = asked if asked in tabs else ""
         shown = {slug: tabs[slug]} if slug else {kind: tabs[kind] for kind in TITLES if tabs.get(kind)}

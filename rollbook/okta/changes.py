@@ -16,7 +16,7 @@ from rollbook.database.tables import okta_changes as table
 from rollbook.database.tables import okta_people, okta_runs, users
 from rollbook.errors import NotFound
 from rollbook.okta.planning import Kind, Plan
-from rollbook.okta.runs import Run
+from rollbook.okta.runs import EACH, Run
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KEEP_DAYS = 90
@@ -110,9 +110,10 @@ def add(tx: Tx, run: Run, plans: Iterable[Plan]) -> None:
 
 
 def planned(tx: Tx, run: Run, *, after: str) -> list[Change]:
-    """The next STEP rows to be carried out; those that need a person's yes only once it is there."""
+    """The next STEP rows to be carried out; those that need a person's yes each for itself only once it is there."""
     rows = tx.all(
-        _PLANNED if run.approved_by else _WITHOUT_YES, {"company": run.company_id, "run": run.id, "after": after}
+        _PLANNED if run.notes.get(EACH) else _WITHOUT_YES,
+        {"company": run.company_id, "run": run.id, "after": after},
     )
     return [_change((*row, None)) for row in rows]
 

@@ -130,7 +130,7 @@ def finish(tx: Tx, run: Run, rests_on: Grounds, *, now: datetime) -> Run:
         reason = held or (guards.waiting(waiting) if waiting else None)
         return runs.end(tx, run, "done", reason, counts=counts, cursor=None, now=now)
     if held is not None:
-        return runs.hold(tx, run, held, counts=counts, cursor=None, now=now)
+        return runs.hold(tx, run, held, counts=counts, cursor=None, notes={**run.notes, runs.WHOLE: True}, now=now)
     return runs.advance(tx, run, state="applying", counts=counts, cursor=None)
 
 
