@@ -19,7 +19,7 @@ from rollbook.activity import queue
 from rollbook.activity.queue import Task
 from rollbook.database import Collision, Database, Tx
 from rollbook.errors import RollbookError, Unavailable
-from rollbook.okta import applying, attention, directory, drafting, reading, runs, terms
+from rollbook.okta import applying, attention, changes, directory, drafting, reading, runs, terms
 from rollbook.okta.answers import AppUser, Page, Person, Refused
 from rollbook.okta.changes import Change
 from rollbook.okta.connections import Connection
@@ -80,19 +80,22 @@ class Sync:
         if run is None or run.ended_at or run.state == "held":
             return False
         try:
-            if run.state == "waiting":
-                run = await self._move(partial(self._begin, run=run))
-            elif run.state == "reading":
-                run = await self._read(run)
-            elif run.state == "planning":
-                run = await self._plan(run)
-            else:
-                run = await self._apply(run)
-        except OktaFailure as failure:
-            run = await self._move(partial(self._fail, run=run, failure=failure))
+            run = await self._go_on(run)
         except runs.RunEnded:
             return False
         return run.ended_at is None and run.state != "held"
+
+    async def _go_on(self, run: Run) -> Run:
+        try:
+            if run.state == "waiting":
+                return await self._move(partial(self._begin, run=run))
+            if run.state == "reading":
+                return await self._read(run)
+            if run.state == "planning":
+                return await self._plan(run)
+            return await self._apply(run)
+        except OktaFailure as failure:
+            return await self._move(partial(self._fail, run=run, failure=failure))
 
     async def renew(self) -> None:
         """Keeps the lease while Okta is waited for. Raises LeaseLost."""
@@ -223,14 +226,16 @@ class Sync:
         rests_on = await self._rests_on(run)
         made = await self._database.read(lambda tx: drafting.draft(tx, run, rests_on))
         if made.last is None:
-            return await self._move(lambda tx: drafting.finish(tx, run, rests_on, now=clock.now()))
+            found = await self._database.read(lambda tx: drafting.totals(tx, run))
+            return await self._move(lambda tx: drafting.finish(tx, run, rests_on, found, now=clock.now()))
         return await self._move(partial(drafting.keep, run=run, made=made))
 
     async def _apply(self, run: Run) -> Run:
         rests_on = await self._rests_on(run)
         rows = await self._database.read(lambda tx: applying.next_rows(tx, run, self._fitting))
         if not rows:
-            return await self._move(lambda tx: applying.finish(tx, run, now=clock.now()))
+            waiting = await self._database.read(lambda tx: changes.waiting(tx, run))
+            return await self._move(lambda tx: applying.finish(tx, run, waiting, now=clock.now()))
         return await self._carry_out(run, rows, rests_on)
 
     async def _carry_out(self, run: Run, rows: list[Change], rests_on: Grounds) -> Run:
