@@ -69,9 +69,8 @@ def pass_over(tx: Tx, run: Run, row: Change, why_not: str, *, now: datetime) -> 
     return runs.advance(tx, run, cursor=row.id, counts=runs.counted(run, {"passed_over": 1}))
 
 
-def finish(tx: Tx, run: Run, *, now: datetime) -> Run:
-    """Everything is done, or what is left needs a person's yes."""
-    waiting = changes.waiting(tx, run)
+def finish(tx: Tx, run: Run, waiting: int, *, now: datetime) -> Run:
+    """Everything is done, or what is left, so many rows, needs a person's yes."""
     if waiting:
         return runs.hold(tx, run, guards.waiting(waiting), cursor=None, now=now)
     return runs.end(tx, run, "done", cursor=None, now=now)

@@ -50,6 +50,17 @@ class Draft:
     not_ours: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many are active, how many of them have an external id of Okta's, and how many rows of the plan need a
+    person's yes, each for itself.
+    """
+
+    active: int
+    ours: int
+    waiting: int
+
+
 def grounds_of(tx: Tx, run: Run, terms: Terms) -> Grounds:
     """What the run's plan rests on, once it has read everything."""
     present = run.notes.get(reading.PRESENT, {})
@@ -110,24 +121,28 @@ def keep(tx: Tx, run: Run, made: Draft) -> Run:
     return runs.advance(tx, run, cursor=made.last, counts=counts, notes=notes)
 
 
-def finish(tx: Tx, run: Run, rests_on: Grounds, *, now: datetime) -> Run:
+def totals(tx: Tx, run: Run) -> Totals:
+    """For `finish`. It walks through everybody, and so is read before the write."""
+    (active,) = tx.one(_ACTIVE, {"company": run.company_id}) or (0,)
+    (ours,) = tx.one(_OURS, {"company": run.company_id}) or (0,)
+    return Totals(active, ours, changes.waiting(tx, run))
+
+
+def finish(tx: Tx, run: Run, rests_on: Grounds, found: Totals, *, now: datetime) -> Run:
     """The plan is whole: it is carried out, or held, or, as a preview, only shown."""
     asides = list(_asides(run, rests_on))
     changes.add(tx, run, asides)
     counts = runs.counted(run, {"set_aside": len(asides)})
-    (active,) = tx.one(_ACTIVE, {"company": run.company_id}) or (0,)
-    (ours,) = tx.one(_OURS, {"company": run.company_id}) or (0,)
     counted = Counted(
         archives=counts.get("archive", 0),
-        active=active,
+        active=found.active,
         listed=counts.get("people", 0),
-        ours=ours,
+        ours=found.ours,
         withheld=run.notes.get(WITHHELD, {}),
     )
     held = guards.held(rests_on.terms, counted)
     if run.purpose == "preview":
-        waiting = changes.waiting(tx, run)
-        reason = held or (guards.waiting(waiting) if waiting else None)
+        reason = held or (guards.waiting(found.waiting) if found.waiting else None)
         return runs.end(tx, run, "done", reason, counts=counts, cursor=None, now=now)
     if held is not None:
         return runs.hold(tx, run, held, counts=counts, cursor=None, notes={**run.notes, runs.WHOLE: True}, now=now)

@@ -19,7 +19,7 @@ from rollbook.activity import queue
 from rollbook.activity.queue import Task
 from rollbook.database import Collision, Database, Tx
 from rollbook.errors import RollbookError, Unavailable
-from rollbook.okta import applying, attention, directory, drafting, reading, runs, terms
+from rollbook.okta import applying, attention, changes, directory, drafting, reading, runs, terms
 from rollbook.okta.answers import AppUser, Page, Person, Refused
 from rollbook.okta.changes import Change
 from rollbook.okta.connections import Connection
@@ -226,14 +226,16 @@ class Sync:
         rests_on = await self._rests_on(run)
         made = await self._database.read(lambda tx: drafting.draft(tx, run, rests_on))
         if made.last is None:
-            return await self._move(lambda tx: drafting.finish(tx, run, rests_on, now=clock.now()))
+            found = await self._database.read(lambda tx: drafting.totals(tx, run))
+            return await self._move(lambda tx: drafting.finish(tx, run, rests_on, found, now=clock.now()))
         return await self._move(partial(drafting.keep, run=run, made=made))
 
     async def _apply(self, run: Run) -> Run:
         rests_on = await self._rests_on(run)
         rows = await self._database.read(lambda tx: applying.next_rows(tx, run, self._fitting))
         if not rows:
-            return await self._move(lambda tx: applying.finish(tx, run, now=clock.now()))
+            waiting = await self._database.read(lambda tx: changes.waiting(tx, run))
+            return await self._move(lambda tx: applying.finish(tx, run, waiting, now=clock.now()))
         return await self._carry_out(run, rows, rests_on)
 
     async def _carry_out(self, run: Run, rows: list[Change], rests_on: Grounds) -> Run:
