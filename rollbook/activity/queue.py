@@ -162,11 +162,21 @@ def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: t
     return [row[0] for row in tx.all(_companies_with_due_but(but), {"now": at})]
 
 
-def claim(tx: Tx, company_id: str, *, only: str | None = None, but: tuple[str, ...] = (), now: datetime) -> Task | None:
+def claim(
+    tx: Tx,
+    company_id: str,
+    *,
+    only: str | None = None,
+    but: tuple[str, ...] = (),
+    alone_among: tuple[str, ...] = (),
+    now: datetime,
+) -> Task | None:
     """Takes the task of a company that has been due longest, or None; a lease that ran out is due again.
 
-    Where asked for, one with this name only, or any but those.
+    Where asked for, one with this name only, or any but those; and none while a task of a name in `alone_among` runs.
     """
+    if alone_among and _runs_among(tx, company_id, alone_among, now):
+        return None
     mine = {"company": company_id, "now": clock.text(now)}
     if only is not None:
         row = tx.one(_NEXT_NAMED, {**mine, "only": only})
@@ -252,6 +262,19 @@ def prune(tx: Tx, company_id: str, *, ended_before: str, limit: int = 500) -> in
 def spread(seconds: float) -> float:
     """A wait of so long or a fifth more, so that not all who wait come back at once."""
     return seconds * random.uniform(1, 1.2)  # noqa: S311 - guards nothing
+
+
+def _runs_among(tx: Tx, company_id: str, names: tuple[str, ...], now: datetime) -> bool:
+    """Whether one of them runs. Its rows are locked, so that of two who look at once the second sees what the first
+    has claimed; always in the same order, so that neither waits for the other for ever.
+    """
+    rows = tx.search(
+        select(tasks.c.state, tasks.c.lease_until)
+        .where(tasks.c.company_id == company_id, _OPEN, tasks.c.name.in_(names))
+        .order_by(tasks.c.id)
+        .with_for_update()
+    )
+    return any(state == "running" and until > clock.text(now) for state, until in rows)
 
 
 def _report(tx: Tx, company_id: str, task_id: str, generation: int, values: dict[str, Any]) -> bool:

@@ -47,6 +47,7 @@ class ConnectionChange(Body):
     """What is to be different; what is left out stays."""
 
     mode: Mode = left_out(examples=["complement"])
+    beside_scim: bool = left_out(description="true: full mode although Okta SCIM writes the same fields.")
     most_people: int = left_out(ge=0, le=1_000_000, examples=[50])
     most_percent: int = left_out(ge=0, le=100, examples=[5])
     switched_on: bool = left_out(description="false: Okta is not read any more, and people stay as they are.")

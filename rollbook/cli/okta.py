@@ -20,10 +20,11 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, r
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
+from rollbook.okta import beside_scim as scim
 from rollbook.okta import connections, runs, sessions, slots
 from rollbook.okta.connections import Connection, Wanted
 from rollbook.okta.sessions import Access, Found
-from rollbook.people import companies, keys
+from rollbook.people import companies
 
 app = typer.Typer(help="The standard integration: the pull from Okta's API, twice a day.", no_args_is_help=True)
 okta_fields.add_to(app)
@@ -67,6 +68,9 @@ def configure(
     most_percent: Annotated[
         int | None, typer.Option(metavar="N", help="So does one that would archive more per cent of them (5).")
     ] = None,
+    beside_scim: Annotated[
+        bool, typer.Option("--beside-scim", help="Full mode although Okta SCIM writes the same fields.")
+    ] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -81,6 +85,7 @@ def configure(
         company_id = engine.read(lambda tx: companies.get(tx, subdomain).id)
         before = engine.read(lambda tx: connections.find(tx, company_id))
         wanted = _wanted(before, org_url, group, whole_directory, given)
+        engine.read(lambda tx: connections.check_mode(tx, company_id, wanted.mode, beside_scim, now=clock.now()))
         token = _token(access, before, wanted, token_file)
         found = _tried(access, wanted, token, quiet=json)
         wanted = replace(wanted, org_url=found.org_url)
@@ -89,10 +94,11 @@ def configure(
         sealed = sessions.seal(access, company_id, token) if token_file is not None else None
 
         def save(tx: Tx) -> Connection:
-            return connections.configure(tx, company_id, wanted, sealed_token=sealed, actor=OPERATOR, now=clock.now())
+            how: dict[str, Any] = {"sealed_token": sealed, "beside_scim": beside_scim}
+            return connections.configure(tx, company_id, wanted, **how, actor=OPERATOR, now=clock.now())
 
         saved = engine.write(save)
-        provisioned = engine.read(lambda tx: _is_provisioned(tx, company_id))
+        provisioned = engine.read(lambda tx: scim.last_use(tx, company_id, now=clock.now()))
     if saved.mode == "full" and provisioned:
         typer.echo("rollbook: Okta SCIM writes here as well, to the same fields; beside it use complement.", err=True)
     shown = _row(saved)
@@ -209,14 +215,6 @@ def _forget_people(installation: Installation, before: Connection, *, yes: bool)
     write_(drop)
     while write_(lambda tx: connections.forget_people(tx, before.company_id)):
         pass
-
-
-def _is_provisioned(tx: Tx, company_id: str) -> bool:
-    """Whether a SCIM key that still counts was ever used."""
-    return any(
-        key.scope == "scim" and key.last_used_at is not None and key.revoked_at is None
-        for key in keys.search(tx, company_id)
-    )
 
 
 def _shown(tx: Tx, company_id: str) -> dict[str, Any]:

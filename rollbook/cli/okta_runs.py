@@ -22,7 +22,7 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, read, s
 from rollbook.database import Tx
 from rollbook.errors import Conflict
 from rollbook.installation import Installation
-from rollbook.jobs.pulling import Pulls
+from rollbook.jobs.pulling import ALONE, Pulls
 from rollbook.okta import changes, connections, runs
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import companies
@@ -160,7 +160,8 @@ async def _follow(installation: Installation, run: Run, look: Show) -> Run:
     """Works at a run, or watches the worker that has it."""
     database, pulls, company_id = installation.database, Pulls(installation), run.company_id
     while run.ended_at is None and run.state != "held":
-        task = await database.write(lambda tx: queue.claim(tx, company_id, only=runs.PULL, now=clock.now()))
+        how: dict[str, Any] = {"only": runs.PULL, "alone_among": ALONE, "now": clock.now()}
+        task = await database.write(partial(queue.claim, company_id=company_id, **how))
         if task is None:
             await asyncio.sleep(LOOK_SECONDS)
             run = await _seen(installation, run, look)

@@ -69,8 +69,8 @@ async def run(database: Database, *, post: Post | None = None, pulls: Pulls | No
     """
     mail = Lane(database, MAIL, post.deliver if post is not None else None, most=MAIL_RUNS)
     okta = (
-        Lane(database, PULL, pulls.pull if pulls is not None else None, most=PULL_RUNS),
-        Lane(database, ASK, pulls.ask if pulls is not None else None, most=ASKS),
+        Lane(database, PULL, pulls.pull if pulls is not None else None, most=PULL_RUNS, alone_among=pulling.ALONE),
+        Lane(database, ASK, pulls.ask if pulls is not None else None, most=ASKS, alone_among=pulling.ALONE),
     )
     if pulls is not None:
         with _going_on():

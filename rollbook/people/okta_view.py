@@ -138,6 +138,8 @@ def _status(person: _Person, user: User, *, app: bool) -> tuple[Status, str, str
         return "deprovisioned", "Okta reports the person as deactivated.", "next_run"
     if not app:
         return "unknown", "", "either"
+    if person.app_status == "UNREADABLE":
+        return "unknown", "Okta's record of the person's assignment could not be read.", "either"
     if person.app_status is None or person.app_status in _NOT_ASSIGNED:
         return "not assigned", "In Okta the person is not assigned to the app.", "import"
     if person.app_external_id is None:

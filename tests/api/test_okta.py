@@ -11,7 +11,7 @@ from rollbook.activity import queue
 from rollbook.okta import changes, connections, runs, sealing, slots
 from rollbook.okta.connections import Wanted
 from rollbook.okta.planning import Plan
-from rollbook.people import fields
+from rollbook.people import fields, keys
 from tests.api.conftest import Api, told
 from tests.cast import LEO
 from tests.conftest import OPERATOR
@@ -91,6 +91,20 @@ def test_what_need_not_be_tried_is_changed(connected: Api) -> None:
     assert connected.send("PATCH", "/okta/connection", {}) == connected.get("/okta/connection")
 
 
+def test_full_mode_beside_scim_is_said_or_refused(connected: Api) -> None:
+    def use(tx: Any) -> None:
+        pepper = connected.house.installation.pepper
+        key, _ = keys.issue(tx, connected.id, "scim", pepper=pepper, actor=OPERATOR, now=clock.now())
+        keys.note_use(tx, connected.id, {key.id: (clock.now(), None)})
+
+    connected.house.write(use)
+    answer = connected.ask("PATCH", "/okta/connection", {"mode": "full"})
+    assert (answer.status_code, told(answer)["field"]) == (409, "mode")
+    assert "beside_scim" in told(answer)["detail"]
+    assert connected.get("/okta/connection")["mode"] == "complement"
+    assert connected.send("PATCH", "/okta/connection", {"mode": "full", "beside_scim": True})["mode"] == "full"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -103,6 +117,7 @@ def test_what_need_not_be_tried_is_changed(connected: Api) -> None:
         {"most_people": "10"},
         {"mode": "both"},
         {"switched_on": None},
+        {"beside_scim": None},
     ],
 )
 def test_a_key_sets_neither_token_nor_org_nor_what_cannot_be(connected: Api, body: dict[str, Any]) -> None:

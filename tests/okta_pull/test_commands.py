@@ -143,7 +143,7 @@ def test_another_org_is_read_with_its_own_token_and_from_the_beginning(place: Pl
         assert len(place.run("preview")["create"]) <= 2
 
 
-def test_full_mode_beside_scim_is_warned_of(place: Place) -> None:
+def test_full_mode_beside_scim_is_refused_unless_said_and_warned_of(place: Place) -> None:
     def issue(tx: Any) -> None:
         key, _ = keys.issue(
             tx, place.company_id, "scim", pepper=place.installation.pepper, actor=OPERATOR, now=clock.now()
@@ -154,6 +154,13 @@ def test_full_mode_beside_scim_is_warned_of(place: Place) -> None:
     assert "SCIM" not in place.said[-1]
     place.write(issue)
     place.run("configure", "--most-people", "9")
+    assert "beside it use complement" in place.said[-1]
+    place.run("configure", "--mode", "complement")
+    asked = place.org.log.count
+    assert "--beside-scim" in place.run("configure", "--mode", "full", code=1)
+    assert place.org.log.count == asked
+    assert place.run("show")["mode"] == "complement"
+    assert place.run("configure", "--mode", "full", "--beside-scim")["mode"] == "full"
     assert "beside it use complement" in place.said[-1]
 
 

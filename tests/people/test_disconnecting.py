@@ -18,8 +18,8 @@ from rollbook.database.tables import okta_connections, okta_people, okta_runs
 from rollbook.database.tables import users as table
 from rollbook.errors import InvalidValue
 from rollbook.jobs.tasks import TASKS
-from rollbook.people import disconnecting, fields, identity_links, keys, users
-from rollbook.people.disconnecting import Choice, Preview, Source
+from rollbook.people import alarms, disconnecting, fields, identity_links, keys, users
+from rollbook.people.disconnecting import Choice, Source
 from rollbook.people.roles import Role
 from tests import history
 from tests.cast import LEO, scim_user
@@ -67,8 +67,8 @@ def filled(house: House, acme: Tenant) -> dict[str, list[str]]:
     return made
 
 
-def begin(house: House, company_id: str, source: Source, choice: Choice) -> Preview:
-    return house.write(lambda tx: disconnecting.begin(tx, company_id, source, choice, actor=OPERATOR, now=clock.now()))
+def begin(house: House, company_id: str, source: Source, choice: Choice) -> None:
+    house.write(lambda tx: disconnecting.begin(tx, company_id, source, choice, actor=OPERATOR, now=clock.now()))
 
 
 def work_off(house: House, company_id: str) -> None:
@@ -182,12 +182,15 @@ def test_a_step_cut_off_leaves_nothing_and_the_next_goes_on(
     class Killed(Exception):
         pass
 
-    def cut(tx: Tx) -> None:
-        assert disconnecting.step(tx, acme.id, "scim", choice, actor=OPERATOR, now=clock.now()) > 0
-        raise Killed
+    def following() -> list[str]:
+        return house.read(lambda tx: disconnecting.following(tx, acme.id, "scim", choice))
 
-    def step(tx: Tx) -> int:
-        return disconnecting.step(tx, acme.id, "scim", choice, actor=OPERATOR, now=clock.now())
+    def step(tx: Tx, ids: list[str]) -> int:
+        return disconnecting.step(tx, acme.id, "scim", choice, ids, actor=OPERATOR, now=clock.now())
+
+    def cut(tx: Tx, ids: list[str]) -> None:
+        assert step(tx, ids) > 0
+        raise Killed
 
     begin(house, acme.id, "scim", choice)
     done = 0
@@ -198,11 +201,12 @@ def test_a_step_cut_off_leaves_nothing_and_the_next_goes_on(
         if choice == "hand-over" and not any(before[id_][0] == "linked" for id_ in filled["linked"]):
             break
         with pytest.raises(Killed):
-            house.write(cut)
+            house.write(partial(cut, ids=following()))
         assert states(house, acme.id) == before
-        done += house.write(step)
+        done += house.write(partial(step, ids=following()))
     assert done == {"archive": SIZE - 1, "hand-over": SIZE + 1}[choice]
-    assert house.write(step) == 0
+    assert following() == []
+    assert house.write(partial(step, ids=[])) == 0
     kind = {"archive": "UserArchived", "hand-over": "UserHandedOver"}[choice]
     told = [
         event["subject_id"] for event in house.read(lambda tx: history.events_of(tx, acme.id)) if event["kind"] == kind
@@ -264,6 +268,68 @@ def test_a_match_of_a_handed_over_user_is_not_undone(house: House, acme: Tenant)
     user = house.read(lambda tx: users.get(tx, acme.id, leo.id))
     assert (user.link, user.external_id) == ("unlinked", None)
     assert identity_links.rule_match(house.read(lambda tx: events.of_subject(tx, acme.id, leo.id)), user) is None
+
+
+@pytest.mark.parametrize("choice", ["archive", "hand-over"])
+def test_whoever_is_no_longer_concerned_is_passed_over(
+    house: House, acme: Tenant, filled: dict[str, list[str]], choice: Choice
+) -> None:
+    """People are looked up before the write, and may have changed until then."""
+    begin(house, acme.id, "scim", choice)
+    ids = house.read(lambda tx: disconnecting.following(tx, acme.id, "scim", choice))
+    step = partial(
+        disconnecting.step,
+        company_id=acme.id,
+        source="scim",
+        choice=choice,
+        ids=ids,
+        actor=OPERATOR,
+        now=clock.now(),
+    )
+    if choice == "archive":  # all of them were promoted
+        for id_ in ids:
+            house.write(
+                lambda tx, i=id_: users.set_role(
+                    tx, users.get(tx, acme.id, i, lock=True), "manager", actor=OPERATOR, now=clock.now()
+                )
+            )
+    else:  # another worker was first
+        house.write(step)
+    before = states(house, acme.id)
+    assert house.write(step) == len(ids) == 3
+    assert states(house, acme.id) == before
+    kinds = [event["kind"] for event in house.read(lambda tx: history.events_of(tx, acme.id))]
+    assert kinds.count("UserHandedOver") == (0 if choice == "archive" else 3)
+
+
+@pytest.mark.parametrize("choice", ["archive", "hand-over"])
+def test_no_write_walks_over_those_who_are_done(
+    house: House, acme: Tenant, filled: dict[str, list[str]], choice: Choice
+) -> None:
+    """Each look goes on after the last one, and a write names the people it is about."""
+    begin(house, acme.id, "scim", choice)
+    met: list[str] = []
+    look = partial(disconnecting.following, company_id=acme.id, source="scim", choice=choice)
+    while ids := house.read(partial(look, after=met[-1] if met else "")):
+        assert len(ids) <= 3
+        met += ids
+    assert met == sorted(set(met))
+    wanted = filled["linked"][1:-1] if choice == "archive" else filled["linked"]
+    assert met == sorted(wanted)
+
+
+def test_a_held_run_ends_with_its_alarms_and_is_told_of(
+    house: House, acme: Tenant, filled: dict[str, list[str]]
+) -> None:
+    (run,) = house.read(lambda tx: history.rows(tx, okta_runs, acme.id))
+    for kind in ("okta_held", "okta_attention"):
+        house.write(lambda tx, k=kind: alarms.sound(tx, acme.id, k, acme.id, {"run_id": run["id"]}, now=clock.now()))
+    begin(house, acme.id, "okta", "keep")
+    assert house.read(lambda tx: alarms.open_ones(tx, acme.id)) == []
+    told = house.read(lambda tx: events.of_subject(tx, acme.id, run["id"]))
+    assert [(event.kind, event.changes) for event in told] == [("OktaRunDropped", {"state": ["held", "dropped"]})]
+    begin(house, acme.id, "okta", "hand-over")
+    assert len(house.read(lambda tx: events.of_subject(tx, acme.id, run["id"]))) == 1
 
 
 @pytest.mark.parametrize("text", ["", "saml", "SCIM2"])
