@@ -119,7 +119,7 @@ def _clock(chosen: Settings, database: Database) -> Finding:
 def _work(database: Database) -> Iterator[Finding]:
     beat = database.engine.read(heartbeat.last)
     age = (clock.now() - clock.moment(beat)).total_seconds() if beat else None
-    waiting, oldest = database.engine.read(queue.backlog)
+    waiting, oldest = database.engine.read(lambda tx: queue.backlog(tx, now=clock.now()))
     if age is None or age > QUIET_SECONDS:
         seen = "never seen" if age is None else f"last seen {age:.0f} s ago"
         yield Finding(

@@ -16,7 +16,8 @@ from rollbook.errors import InvalidValue
 FORMULA_STARTS = "=+-@\t\r\0"  # a cell that begins so is worked out, or may break out of its place
 GUARD = "'"
 # A guarded text gets one guard more, so that taking one off always gives back what was written.
-_GUARDED = re.compile(rf"{GUARD}*[{re.escape(FORMULA_STARTS)}]")
+# A dash among blanks is guarded like one alone, since readers of a file take both for the same.
+_GUARDED = re.compile(rf"{GUARD}*(?:[{re.escape(FORMULA_STARTS)}]|\s*-\s*\Z)")
 _FIRST = frozenset(FORMULA_STARTS + GUARD)
 
 MOST_BYTES = 512 * 1024 * 1024
@@ -40,7 +41,7 @@ def write(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
 
 def guard(text: str) -> str:
     """The text as no spreadsheet takes it for a formula."""
-    return GUARD + text if text and text[0] in _FIRST and _GUARDED.match(text) else text
+    return GUARD + text if text and (text[0] in _FIRST or text[0].isspace()) and _GUARDED.match(text) else text
 
 
 def plain(text: str) -> str:

@@ -28,7 +28,6 @@ from rollbook.errors import Unavailable
 from rollbook.http_protocol import RollbookProtocol
 from rollbook.installation import Installation
 from rollbook.jobs import heartbeat, worker
-from rollbook.jobs.post import post_of
 from rollbook.logs import kind_and_place
 from rollbook.origin import is_local
 from rollbook.scim import metrics as scim_metrics
@@ -91,7 +90,7 @@ class Application:
         uses = (self._scim.key_use, self._api.key_use)
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(use.keep_flushing()) for use in uses]
         if self._with_worker:
-            tasks.append(asyncio.create_task(worker.run(self._installation.database, post=post_of(self._installation))))
+            tasks.append(asyncio.create_task(worker.run_for(self._installation)))
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 SHOWN = (*profiles.TEXT_FIELDS, "role", "link", "archived_at", "deleted_at")
 # What happens around a person without changing their record.
-BESIDE = frozenset({"SignInLinkIssued", "SignedIn", "AlarmResolved", "GroupJoined", "GroupLeft"})
+BESIDE = frozenset({"SignInLinkIssued", "SignedIn", "AlarmResolved", "UserFlapped", "GroupJoined", "GroupLeft"})
 WITHOUT_CHANGE = frozenset({"refused", "unchanged"})
 
 
@@ -88,7 +88,7 @@ def _wrong_versions(told: list[Row], people: dict[str, Row]) -> list[str]:
     beside: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     for event in told:
         goes_on = event["kind"] == "UserJoined" and "joined_from" in event["changes"]
-        linked = event["kind"] == "UserLinked"
+        linked = event["kind"] in ("UserLinked", "ExemptionLifted")  # one change, before what else a request makes
         of = beside if goes_on or event["kind"] == "UserFieldChanged" else changes
         of[event["subject_id"]].add((event["at"], event["request_id"], linked))
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import ssl
@@ -109,6 +110,7 @@ def rollbook(environment: Mapping[str, str], *arguments: str, stdin: str = "") -
     code: object = 0
     with (
         patch.object(sys, "argv", ["rollbook", *arguments]),
+        patch.object(gc, "freeze"),  # of a process that ends with the command; this one goes on
         CliRunner().isolation(stdin, {**own, **environment}) as (out, err, _),
     ):
         try:

@@ -70,6 +70,7 @@ _OF_SUBJECT = (
     .order_by(events.c.id)
 )
 _SELECT = select(*_OF_SUBJECT.selected_columns).order_by(events.c.id)
+_FIRST = _OF_SUBJECT.where(events.c.kind == bindparam("of_kind")).limit(1)
 
 
 def record(
@@ -123,6 +124,12 @@ def of_subjects(tx: Tx, company_id: str, subject_ids: Sequence[str], kinds: Sequ
             event = _event(row)
             found.setdefault(event.subject_id, []).append(event)
     return found
+
+
+def first(tx: Tx, company_id: str, subject_id: str, kind: str) -> Event | None:
+    """The oldest event of a kind in a timeline."""
+    row = tx.one(_FIRST, {"company": company_id, "subject": subject_id, "of_kind": kind})
+    return _event(row) if row else None
 
 
 def _event(row: Row) -> Event:

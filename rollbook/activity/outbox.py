@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
@@ -128,6 +128,7 @@ _SINCE = select(outbox.c.id, outbox.c.state).where(
     outbox.c.created_at >= bindparam("since"),
 )
 _COUNTS = select(outbox.c.state, func.count()).where(OF_COMPANY).group_by(outbox.c.state)
+_ANY_OPEN = select(outbox.c.id).where(OF_COMPANY, text("outbox.state IN ('queued', 'sending')")).limit(1)
 
 
 def put(
@@ -162,6 +163,14 @@ def put(
     if mail.state == "queued":
         queue.enqueue_to_see(tx, company_id, DELIVER, waiting_key=WAITING_KEY, now=now)
     return mail.id
+
+
+def ask_again(tx: Tx, company_id: str, *, now: datetime) -> bool:
+    """Asks for the delivery of mail that nobody will deliver: its task was given up. Whether that was so."""
+    if tx.one(_ANY_OPEN, {"company": company_id}) is None or queue.open_since(tx, company_id, DELIVER) is not None:
+        return False
+    queue.enqueue(tx, company_id, DELIVER, {}, waiting_key=WAITING_KEY, now=now)
+    return True
 
 
 def items_of(tx: Tx, company_id: str, mail_id: str) -> list[Item]:

@@ -22,6 +22,7 @@ from rollbook.database.tables import tasks
 
 LEASE_SECONDS = 60
 ATTEMPTS = 10  # with the back-off below some four hours, then given up and shown
+_TRIES = 3
 BACKOFF_SECONDS = (5, 15, 60, 300, 900, 1800, 3600)
 
 
@@ -55,7 +56,7 @@ _INSERT = insert(tasks).on_conflict_do_nothing()
 _OPEN = text("tasks.state IN ('due', 'running')")
 _COMPANIES_WITH_DUE = select(tasks.c.company_id).where(_OPEN, tasks.c.due_at <= bindparam("now")).distinct()
 _COMPANIES_WITH_DUE_NAMED = _COMPANIES_WITH_DUE.where(tasks.c.name == bindparam("only"))
-_BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN)
+_BACKLOG = select(func.count(), func.min(tasks.c.due_at)).where(_OPEN, tasks.c.due_at <= bindparam("now"))
 _OPEN_SINCE = select(func.min(tasks.c.created_at)).where(
     tasks.c.company_id == bindparam("company"),
     _OPEN,
@@ -142,12 +143,13 @@ def enqueue_to_see(tx: Tx, company_id: str, name: str, *, waiting_key: str, now:
     """As `enqueue` with a waiting key, of a task that must see what this transaction writes.
 
     On PostgreSQL the task that waits could be claimed, look, find nothing and end before this is committed; so it is
-    held until then, and where it was claimed meanwhile there is another one.
+    held until then. Where it was claimed meanwhile there is another one, under no key if that happens again and again.
     """
-    for _ in range(2):
+    for _ in range(_TRIES):
         enqueue(tx, company_id, name, {}, waiting_key=waiting_key, now=now)
         if tx.one(_WAITING_HELD, {"company": company_id, "task": name, "key": waiting_key}) is not None:
             return
+    enqueue(tx, company_id, name, {}, now=now)
 
 
 def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: tuple[str, ...] = ()) -> list[str]:
@@ -160,11 +162,21 @@ def companies_with_due(tx: Tx, now: datetime, *, only: str | None = None, but: t
     return [row[0] for row in tx.all(_companies_with_due_but(but), {"now": at})]
 
 
-def claim(tx: Tx, company_id: str, *, only: str | None = None, but: tuple[str, ...] = (), now: datetime) -> Task | None:
+def claim(
+    tx: Tx,
+    company_id: str,
+    *,
+    only: str | None = None,
+    but: tuple[str, ...] = (),
+    alone_among: tuple[str, ...] = (),
+    now: datetime,
+) -> Task | None:
     """Takes the task of a company that has been due longest, or None; a lease that ran out is due again.
 
-    Where asked for, one with this name only, or any but those.
+    Where asked for, one with this name only, or any but those; and none while a task of a name in `alone_among` runs.
     """
+    if alone_among and _runs_among(tx, company_id, alone_among, now):
+        return None
     mine = {"company": company_id, "now": clock.text(now)}
     if only is not None:
         row = tx.one(_NEXT_NAMED, {**mine, "only": only})
@@ -219,9 +231,9 @@ def given_up(tx: Tx, company_id: str) -> list[GivenUp]:
     return [GivenUp(*row) for row in tx.all(_FAILED, {"company": company_id})]
 
 
-def backlog(tx: Tx) -> tuple[int, str | None]:
-    """How many tasks are open in all, and since when the oldest is due."""
-    count, oldest = tx.all(_BACKLOG)[0]
+def backlog(tx: Tx, *, now: datetime) -> tuple[int, str | None]:
+    """How many tasks are due in all, and since when the oldest is."""
+    count, oldest = tx.all(_BACKLOG, {"now": clock.text(now)})[0]
     return count, oldest
 
 
@@ -250,6 +262,19 @@ def prune(tx: Tx, company_id: str, *, ended_before: str, limit: int = 500) -> in
 def spread(seconds: float) -> float:
     """A wait of so long or a fifth more, so that not all who wait come back at once."""
     return seconds * random.uniform(1, 1.2)  # noqa: S311 - guards nothing
+
+
+def _runs_among(tx: Tx, company_id: str, names: tuple[str, ...], now: datetime) -> bool:
+    """Whether one of them runs. Its rows are locked, so that of two who look at once the second sees what the first
+    has claimed; always in the same order, so that neither waits for the other for ever.
+    """
+    rows = tx.search(
+        select(tasks.c.state, tasks.c.lease_until)
+        .where(tasks.c.company_id == company_id, _OPEN, tasks.c.name.in_(names))
+        .order_by(tasks.c.id)
+        .with_for_update()
+    )
+    return any(state == "running" and until > clock.text(now) for state, until in rows)
 
 
 def _report(tx: Tx, company_id: str, task_id: str, generation: int, values: dict[str, Any]) -> bool:

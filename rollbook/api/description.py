@@ -34,6 +34,8 @@ _TAGS = {
     "keys": "API keys: listed and revoked. A key issues no keys.",
     "links": "Whom Okta's de-provisioning does not reach, and what to click.",
     "log": "The provisioning log.",
+    "okta": "The standard integration: how the company's Okta is read, and what fills which field.",
+    "okta/runs": "The runs of the standard integration, their plans, and the yes to one that is held.",
 }
 REFUSALS = {
     "400": "What was sent cannot be used; `errors` says where and why.",
@@ -126,7 +128,7 @@ def describe(routes: Sequence[BaseRoute], *, server: str) -> dict[str, Any]:
 
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     found = {"400", "401", "403", "429", "500", "503"}
-    if "{" in path:
+    if "{" in path or "404" in operation["responses"]:
         found.add("404")
     if method != "get":
         found.add("409")

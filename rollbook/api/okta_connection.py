@@ -5,7 +5,7 @@ The token and the org are the operator's to set (`rollbook okta configure`): no 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +22,7 @@ from rollbook.okta.field_map import Mapped
 from rollbook.people.authorization import Who
 
 routes = router("okta")
+NOT_CONNECTED: dict[int | str, dict[str, Any]] = {404: {"description": "There is no standard integration."}}
 
 
 class Connection(Shape):
@@ -46,6 +47,7 @@ class ConnectionChange(Body):
     """What is to be different; what is left out stays."""
 
     mode: Mode = left_out(examples=["complement"])
+    beside_scim: bool = left_out(description="true: full mode although Okta SCIM writes the same fields.")
     most_people: int = left_out(ge=0, le=1_000_000, examples=[50])
     most_percent: int = left_out(ge=0, le=100, examples=[5])
     switched_on: bool = left_out(description="false: Okta is not read any more, and people stay as they are.")
@@ -86,13 +88,15 @@ class Which(BaseModel):
     field: str = Field(min_length=1, max_length=200, description="As it is listed.", examples=["hire_date"])
 
 
-@routes.get("/connection", operation_id="get_okta_connection", summary="Show how Okta is read")
+@routes.get("/connection", operation_id="get_okta_connection", summary="Show how Okta is read", responses=NOT_CONNECTED)
 async def get(call: TheCall) -> Connection:
     """404 where the company has no standard integration."""
     return await call.read("see_provisioning", lambda tx, who: _shown(connections.get(tx, who.company_id)))
 
 
-@routes.patch("/connection", operation_id="update_okta_connection", summary="Change how Okta is read")
+@routes.patch(
+    "/connection", operation_id="update_okta_connection", summary="Change how Okta is read", responses=NOT_CONNECTED
+)
 async def update(call: TheCall, body: ConnectionChange) -> Connection:
     """What need not be tried against Okta first. Org, group, app and token are set by the operator."""
 
@@ -107,13 +111,13 @@ async def update(call: TheCall, body: ConnectionChange) -> Connection:
     return await call.write("edit_okta", work)
 
 
-@routes.get("/fields", operation_id="list_okta_fields", summary="List what fills which field")
+@routes.get("/fields", operation_id="list_okta_fields", summary="List what fills which field", responses=NOT_CONNECTED)
 async def list_fields(call: TheCall) -> FieldMap:
     """In full mode the standard ones too."""
     return await call.read("see_provisioning", _filled)
 
 
-@routes.put("/fields", operation_id="map_okta_field", summary="Fill a field from Okta")
+@routes.put("/fields", operation_id="map_okta_field", summary="Fill a field from Okta", responses=NOT_CONNECTED)
 async def map_field(call: TheCall, body: NewFilled) -> Filled:
     """From the next run on; the field then belongs to the standard integration, and nobody else writes it."""
 
@@ -126,7 +130,9 @@ async def map_field(call: TheCall, body: NewFilled) -> Filled:
     return await call.write("edit_okta", work)
 
 
-@routes.delete("/fields", operation_id="unmap_okta_field", summary="Fill a field no more", status_code=204)
+@routes.delete(
+    "/fields", operation_id="unmap_okta_field", summary="Fill a field no more", status_code=204, responses=NOT_CONNECTED
+)
 async def unmap_field(call: TheCall, asked: Annotated[Which, Query()]) -> Response:
     """What people have in it stays, and Learning owns it from now on."""
 

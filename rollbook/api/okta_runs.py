@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import Field
 
 from rollbook.api.call import TheCall
+from rollbook.api.okta_connection import NOT_CONNECTED
 from rollbook.api.operation import router
 from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Body, Id, Instant, Shape
@@ -90,7 +91,13 @@ async def list_(call: TheCall, asked: Annotated[Paging, Query()]) -> Runs:
     return await call.read("see_provisioning", work)
 
 
-@routes.post("", operation_id="begin_okta_run", summary="Begin a run or a preview now", status_code=202)
+@routes.post(
+    "",
+    operation_id="begin_okta_run",
+    summary="Begin a run or a preview now",
+    status_code=202,
+    responses=NOT_CONNECTED,
+)
 async def begin(call: TheCall, body: NewRun) -> Run:
     """A worker does it; look at it again until it has ended or is held. There is one at a time."""
 

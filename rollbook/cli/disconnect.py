@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -44,14 +45,19 @@ def disconnect(
             if not yes:
                 typer.confirm(_question(found, choice), abort=True)
 
-            def begin(tx: Tx) -> Preview:
-                return disconnecting.begin(tx, company_id, which, choice, actor=OPERATOR, now=clock.now())
+            def begin(tx: Tx) -> None:
+                disconnecting.begin(tx, company_id, which, choice, actor=OPERATOR, now=clock.now())
 
-            def step(tx: Tx) -> int:
-                return disconnecting.step(tx, company_id, which, choice, actor=OPERATOR, now=clock.now())
+            def look(tx: Tx, after: str) -> list[str]:
+                return disconnecting.following(tx, company_id, which, choice, after=after)
 
-            found = engine.write(begin)
-            while engine.write(step):
+            def step(tx: Tx, ids: list[str]) -> int:
+                return disconnecting.step(tx, company_id, which, choice, ids, actor=OPERATOR, now=clock.now())
+
+            engine.write(begin)
+            ids = engine.read(partial(look, after=""))
+            while engine.write(partial(step, ids=ids)):
+                ids = engine.read(partial(look, after=ids[-1])) if ids else []
                 time.sleep(BREATH)
     row = _row(found, choice) | {"done": not preview}
     flat = {**row, "privileged": [user["user_name"] for user in row["privileged"]]}

@@ -20,7 +20,8 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, r
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
-from rollbook.okta import connections, sessions, slots
+from rollbook.okta import beside_scim as scim
+from rollbook.okta import connections, runs, sessions, slots
 from rollbook.okta.connections import Connection, Wanted
 from rollbook.okta.sessions import Access, Found
 from rollbook.people import companies
@@ -30,6 +31,7 @@ okta_fields.add_to(app)
 okta_runs.add_to(app)
 
 STDIN = ("-",)
+MOVED = "Another org is read from now on."
 NONE = "none"  # what an option says that takes something away
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -66,6 +68,9 @@ def configure(
     most_percent: Annotated[
         int | None, typer.Option(metavar="N", help="So does one that would archive more per cent of them (5).")
     ] = None,
+    beside_scim: Annotated[
+        bool, typer.Option("--beside-scim", help="Full mode although Okta SCIM writes the same fields.")
+    ] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -80,6 +85,7 @@ def configure(
         company_id = engine.read(lambda tx: companies.get(tx, subdomain).id)
         before = engine.read(lambda tx: connections.find(tx, company_id))
         wanted = _wanted(before, org_url, group, whole_directory, given)
+        engine.read(lambda tx: connections.check_mode(tx, company_id, wanted.mode, beside_scim, now=clock.now()))
         token = _token(access, before, wanted, token_file)
         found = _tried(access, wanted, token, quiet=json)
         wanted = replace(wanted, org_url=found.org_url)
@@ -88,9 +94,13 @@ def configure(
         sealed = sessions.seal(access, company_id, token) if token_file is not None else None
 
         def save(tx: Tx) -> Connection:
-            return connections.configure(tx, company_id, wanted, sealed_token=sealed, actor=OPERATOR, now=clock.now())
+            how: dict[str, Any] = {"sealed_token": sealed, "beside_scim": beside_scim}
+            return connections.configure(tx, company_id, wanted, **how, actor=OPERATOR, now=clock.now())
 
         saved = engine.write(save)
+        provisioned = engine.read(lambda tx: scim.last_use(tx, company_id, now=clock.now()))
+    if saved.mode == "full" and provisioned:
+        typer.echo("rollbook: Okta SCIM writes here as well, to the same fields; beside it use complement.", err=True)
     shown = _row(saved)
 
     def human(console: Console) -> None:
@@ -192,10 +202,17 @@ def _tried(access: Access, wanted: Wanted, token: str, *, quiet: bool) -> Found:
 
 
 def _forget_people(installation: Installation, before: Connection, *, yes: bool) -> None:
-    """What another org said of people means nothing here."""
+    """What another org said of people means nothing here, nor does a run that is reading it."""
     write_ = installation.database.engine.write
     if not yes:
         typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True)
+
+    def drop(tx: Tx) -> None:
+        run = runs.find_open(tx, before.company_id)
+        if run is not None:
+            runs.drop(tx, before.company_id, run.id, MOVED, actor=OPERATOR, now=clock.now())
+
+    write_(drop)
     while write_(lambda tx: connections.forget_people(tx, before.company_id)):
         pass
 

@@ -22,7 +22,7 @@ from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, read, s
 from rollbook.database import Tx
 from rollbook.errors import Conflict
 from rollbook.installation import Installation
-from rollbook.jobs.pulling import Pulls
+from rollbook.jobs.pulling import ALONE, Pulls
 from rollbook.okta import changes, connections, runs
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import companies
@@ -66,7 +66,7 @@ def sync(subdomain: Subdomain, json: Json = False) -> None:
     """Read Okta and carry out what follows, now. A run that would do too much waits for `okta approve`."""
     with opened() as installation:
         ended = _worked(installation, partial(_ask, subdomain=subdomain, purpose="sync"), quiet=json)
-    _tell(ended, json)
+    _tell(ended, subdomain, json)
 
 
 def approve(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
@@ -77,7 +77,7 @@ def approve(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
 
     with opened() as installation:
         ended = _worked(installation, work, quiet=json)
-    _tell(ended, json)
+    _tell(ended, subdomain, json)
 
 
 def drop(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
@@ -160,7 +160,8 @@ async def _follow(installation: Installation, run: Run, look: Show) -> Run:
     """Works at a run, or watches the worker that has it."""
     database, pulls, company_id = installation.database, Pulls(installation), run.company_id
     while run.ended_at is None and run.state != "held":
-        task = await database.write(lambda tx: queue.claim(tx, company_id, only=runs.PULL, now=clock.now()))
+        how: dict[str, Any] = {"only": runs.PULL, "alone_among": ALONE, "now": clock.now()}
+        task = await database.write(partial(queue.claim, company_id=company_id, **how))
         if task is None:
             await asyncio.sleep(LOOK_SECONDS)
             run = await _seen(installation, run, look)
@@ -186,12 +187,13 @@ def _progress(run: Run) -> str:
     return f"{where} ({counts})" if counts else where
 
 
-def _tell(run: Run, json: bool) -> None:
+def _tell(run: Run, subdomain: str, json: bool) -> None:
     row = as_json(run)
     show(row, as_json=json, human=card(row))
     _complain(run)
     if run.state == "held" and not json:
-        typer.echo(f"Look at it with `rollbook okta plan`, then say yes: rollbook okta approve SUBDOMAIN {run.id}")
+        typer.echo(f"\nTo look at it:  rollbook okta plan {subdomain} {run.id}")
+        typer.echo(f"To say yes:     rollbook okta approve {subdomain} {run.id}")
 
 
 def _complain(run: Run) -> None:

@@ -13,7 +13,6 @@ from rollbook import settings as settings_
 from rollbook.cli.output import Json, line, opened, show, stay_at_work
 from rollbook.database import schema
 from rollbook.jobs import worker as jobs
-from rollbook.jobs.post import post_of
 from rollbook.logs import configure
 
 
@@ -68,7 +67,7 @@ def worker(
     configure()
     with opened() as installation:
         stay_at_work()
-        done = asyncio.run(jobs.run_until_told(installation.database, post=post_of(installation), once=once))
+        done = asyncio.run(jobs.run_until_told(installation, once=once))
     if done is None:
         typer.echo("The worker stopped.", err=True)
     else:

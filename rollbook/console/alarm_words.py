@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollbook import clock
-from rollbook.console import words
+from rollbook.console import run_words, words
 from rollbook.people.alarms import Alarm
 from rollbook.people.record import User
 
@@ -44,8 +44,8 @@ def _privileged_restored(_: Alarm, user: User | None) -> tuple[str, str]:
     )
 
 
-def _last_admin(_: Alarm, user: User | None) -> tuple[str, str]:
-    gone = user is None or not user.active
+def _last_admin(alarm: Alarm, user: User | None) -> tuple[str, str]:
+    gone = alarm.detail.get("cause") != "role"
     title = (
         f"{_name(user)}, the last administrator, was archived"
         if gone
@@ -74,12 +74,8 @@ def _flapping(alarm: Alarm, user: User | None) -> tuple[str, str]:
 
 
 def _okta_held(alarm: Alarm, _: User | None) -> tuple[str, str]:
-    planned = ", ".join(
-        f"{number:,} to {kind}"
-        for kind in ("create", "change", "archive", "restore", "link")
-        if (number := alarm.detail["counts"].get(kind))
-    )
-    plan = f" Planned are {planned}." if planned else ""
+    comes_to = run_words.comes_to(alarm.detail["counts"])
+    plan = f" Its plan: {comes_to}." if comes_to else ""
     return "A run of the standard integration waits for your yes", f"{alarm.detail['reason']}{plan}"
 
 

@@ -12,12 +12,11 @@ from starlette.responses import Response
 
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
-from rollbook.console import rendering
+from rollbook.console import rendering, run_words
 from rollbook.console.alarm_words import WORDS
 from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
-from rollbook.okta import runs
 from rollbook.people import addresses, alarms, deletion, mass_archive, users
 from rollbook.people.alarms import Alarm, Kind
 from rollbook.people.sign_in import SignedIn
@@ -28,14 +27,17 @@ Do = Callable[[Tx, str, Alarm, Actor, datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button. With a `question` it is asked on a page of its own first, together with the `consequence`."""
+    """A button. With a `question` it is asked on a page of its own first, together with the `consequence`. One that
+    `leads_to` another page does nothing itself: what settles the alarm is there.
+    """
 
     slug: str
     label: str
-    done: str
-    do: Do
+    done: str = ""
+    do: Do | None = None
     question: str = ""
     consequence: str = ""
+    leads_to: Callable[[Alarm], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,6 @@ def _free(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime) ->
 def _bring_back(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime) -> None:
     users.restore(tx, users.get(tx, company_id, alarm.subject_id, lock=True), actor=actor, now=now)
     alarms.resolve(tx, company_id, "flapping", alarm.subject_id, actor=actor, now=now)
-
-
-def _go_on(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime) -> None:
-    runs.approve(tx, company_id, alarm.detail["run_id"], actor=actor, now=now)
-
-
-def _drop(tx: Tx, company_id: str, alarm: Alarm, actor: Actor, now: datetime) -> None:
-    runs.drop(tx, company_id, alarm.detail["run_id"], "A person said no to it.", actor=actor, now=now)
 
 
 def _settle(kind: Kind) -> Do:
@@ -137,25 +131,10 @@ ACTIONS: dict[Kind, tuple[Action, ...]] = {
         Action("keep", "Leave it as it is", "The alarm is settled; nothing else was changed.", _settle("flapping")),
     ),
     "okta_held": (
-        Action(
-            "go-on",
-            "Go on with it",
-            "The run goes on. Nobody is mailed about it.",
-            _go_on,
-            "Go on with this run?",
-            "Everything that the run has planned is done, archives among it, and nobody is mailed. Whoever changed "
-            "since is looked at once more first. What it says of a broken map stays undone.",
-        ),
-        Action(
-            "drop-run",
-            "Drop it",
-            "The run is dropped, and what it had not done is not done.",
-            _drop,
-            "Drop this run?",
-            "Nothing more of it is done. The next run plans anew; if Okta still says the same, it is held again.",
-        ),
+        Action("plan", "Look at the plan", leads_to=lambda alarm: run_words.address(alarm.detail["run_id"])),
     ),
     "okta_attention": (
+        Action("connection", "What to do", leads_to=lambda _: run_words.ADDRESS),
         Action(
             "understood",
             "Understood",
@@ -170,7 +149,7 @@ ACTIONS: dict[Kind, tuple[Action, ...]] = {
         Action("understood", "Understood", "The alarm is settled.", _settle("privileged_restored")),
     ),
 }
-DONE = {action.slug: action.done for actions in ACTIONS.values() for action in actions}
+DONE = {action.slug: action.done for actions in ACTIONS.values() for action in actions if action.done}
 
 
 def matters(tx: Tx, company_id: str) -> list[Matter]:
@@ -194,7 +173,8 @@ async def settle(visit: Visit) -> Response:
 
     def work(tx: Tx, who: SignedIn) -> Action:
         alarm, action = _find(visit, tx, who)
-        action.do(tx, who.company_id, alarm, visit.actor(who), visit.now)
+        if action.do is not None:
+            action.do(tx, who.company_id, alarm, visit.actor(who), visit.now)
         return action
 
     action = await visit.write(work, permission="resolve_alarms")
@@ -207,7 +187,7 @@ def _find(visit: Visit, tx: Tx, who: SignedIn) -> tuple[Alarm, Action]:
     alarm = alarms.get(tx, who.company_id, str(parameters["alarm"]))
     for kind, actions in ACTIONS.items():
         for action in actions:
-            if kind == alarm.kind and action.slug == parameters["action"]:
+            if kind == alarm.kind and action.slug == parameters["action"] and action.do is not None:
                 if alarm.resolved_at:
                     raise Conflict("This alarm was settled already, so nothing was done now.", field="alarm")
                 return alarm, action

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,21 @@ def line(entry: Entry, people: dict[str, User], keys: dict[str, str]) -> Line:
     )
 
 
+def label(name: str) -> str:
+    """What a field is called, by its name in changes."""
+    return _WORDS.get(name, name.removeprefix(PREFIX))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of fields in the order in which they are told: a JSON document may come back from a database in another."""
+    return sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
+
+
+def text(value: Any) -> str | None:
+    """A value as it is shown; None where the field is empty."""
+    return None if value in (None, "") else str(value)
+
+
 def _sentence(entry: Entry, person: User | None) -> tuple[str, str]:
     if entry.decision != "refused":
         lead, tail = _SENTENCES.get(entry.decision, ("", entry.decision))
@@ -86,8 +102,7 @@ def _sentence(entry: Entry, person: User | None) -> tuple[str, str]:
 
 def _changes(entry: Entry) -> list[Change]:
     changes = []
-    # A JSON document may come back from a database in another order.
-    for name in sorted(entry.changes, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
+    for name in in_order(entry.changes):
         before, after = entry.changes[name]
         if name == ROLLBOOK_USER and any(other.startswith(PREFIX) for other in entry.changes):
             continue  # the same, as it was sent
@@ -96,13 +111,9 @@ def _changes(entry: Entry) -> list[Change]:
                 changes.append(Change("State", _state(before), _state(after), shown=True))
         elif not (entry.decision == "created" and name in ("role", "link")):
             shown = NOT_SHOWN not in (before, after)
-            changes.append(Change(_WORDS.get(name, name.removeprefix(PREFIX)), _text(before), _text(after), shown))
+            changes.append(Change(label(name), text(before), text(after), shown))
     return changes
 
 
 def _state(archived_at: Any) -> str:
     return "archived" if archived_at else "active"
-
-
-def _text(value: Any) -> str | None:
-    return None if value in (None, "") else str(value)

@@ -55,13 +55,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to be done about one person; `does(tx, user, reason, actor, now)`."""
+    """Something to be done about one person, where it is for them; `does(tx, user, reason, actor, now)`."""
 
+    slug: str
     label: str
     question: str
     consequence: str
     done: str
     does: Callable[[Tx, User, str, Actor, datetime], User]
+    is_for: Callable[[NotLinked], bool]
 
 
 def _exempt(tx: Tx, user: User, reason: str, actor: Actor, now: datetime) -> User:
@@ -76,31 +78,38 @@ def _unlink(tx: Tx, user: User, _: str, actor: Actor, now: datetime) -> User:
     return identity_links.undo(tx, user, actor=actor, now=now)
 
 
-ACTIONS: dict[str, Action] = {
-    "exempt": Action(
+_ACTIONS = (
+    Action(
+        "exempt",
         "Exempt",
         "Is this account meant to have no link?",
         "It is listed as exempt from then on, and no run of the standard integration links, changes or archives it. "
         "Whoever leaves is then archived by hand. Okta’s own write to the account ends the exemption.",
         "The account is exempt.",
         _exempt,
+        lambda entry: entry.link != "exempt",
     ),
-    "lift": Action(
+    Action(
+        "lift",
         "End the exemption",
         "End the exemption?",
         "The account is listed as not linked again, and runs of the standard integration look after it.",
         "The exemption has ended.",
         _lift,
+        lambda entry: entry.link == "exempt",
     ),
-    "unlink": Action(
+    Action(
+        "unlink",
         "Undo the match",
         "Undo this match?",
         "The external id is taken off the account, which is unlinked again, and no rule makes this match anew. The "
         "right one is recorded with: rollbook user link",
         "The match is undone, and no rule makes it again.",
         _unlink,
+        lambda entry: entry.undoable is not None,
     ),
-}
+)
+ACTIONS = {action.slug: action for action in _ACTIONS}
 
 
 def groups(tx: Tx, company_id: str, counts: Counts, *, limit: int, now: datetime) -> list[Group]:
@@ -145,37 +154,36 @@ async def show(visit: Visit) -> Response:
 
 async def ask(visit: Visit) -> Response:
     """GET: what would be done to one person, and the button that does it."""
-    slug, action = _action(visit)
 
-    def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, NotLinked]:
+    def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Action, NotLinked]:
+        action = _action(visit)
         entry = link_health.of_user(tx, _user(visit, tx, who), now=visit.now)
-        if entry is None:
-            raise NotFound("This account is linked or archived by now, so nothing is to be done here.")
-        return who, entry
+        if entry is None or not action.is_for(entry):
+            raise NotFound("This account has changed by now, so nothing is to be done here.")
+        return who, action, entry
 
-    who, entry = await visit.read(look, permission="link_people")
+    who, action, entry = await visit.read(look, permission="link_people")
     return visit.page(
-        "not_linked_action.html", who, slug=slug, action=action, entry=entry, longest=LONGEST_REASON, address=ADDRESS
+        "not_linked_action.html", who, action=action, entry=entry, longest=LONGEST_REASON, address=ADDRESS
     )
 
 
 async def do(visit: Visit) -> Response:
     """POST: does it, as the person who is signed in."""
-    slug, action = _action(visit)
 
-    def work(tx: Tx, who: SignedIn) -> User:
-        user = _user(visit, tx, who, lock=True)
-        return action.does(tx, user, visit.form.get("reason", ""), visit.actor(who), visit.now)
+    def work(tx: Tx, who: SignedIn) -> tuple[Action, User]:
+        action, user = _action(visit), _user(visit, tx, who, lock=True)
+        return action, action.does(tx, user, visit.form.get("reason", ""), visit.actor(who), visit.now)
 
-    user = await visit.write(work, permission="link_people")
-    return rendering.redirect(f"{ADDRESS}?{urlencode({'show': user.link, 'done': slug})}")
+    action, user = await visit.write(work, permission="link_people")
+    return rendering.redirect(f"{ADDRESS}?{urlencode({'show': user.link, 'done': action.slug})}")
 
 
-def _action(visit: Visit) -> tuple[str, Action]:
+def _action(visit: Visit) -> Action:
     slug = str(visit.request.path_params["action"])
     if slug not in ACTIONS:
         raise NotFound("There is no such thing to do here.")
-    return slug, ACTIONS[slug]
+    return ACTIONS[slug]
 
 
 def _user(visit: Visit, tx: Tx, who: SignedIn, *, lock: bool = False) -> User:

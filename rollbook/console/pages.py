@@ -6,7 +6,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from rollbook.console import alarms, assignments, home, not_linked, provisioning, rendering, returners, sign_in
+from rollbook.console import (
+    alarms,
+    assignments,
+    home,
+    leavers,
+    not_linked,
+    plan_changes,
+    provisioning,
+    rendering,
+    returners,
+    runs,
+    sign_in,
+    standard_integration,
+)
 from rollbook.console.visit import Visit, Work, endpoint
 from rollbook.errors import NotFound
 from rollbook.installation import Installation
@@ -40,6 +53,14 @@ def routes(installation: Installation) -> list[BaseRoute]:
         get("/provisioning/not-linked", not_linked.show),
         get("/provisioning/not-linked/{user:uuid}/{action}", not_linked.ask),
         post("/provisioning/not-linked/{user:uuid}/{action}", not_linked.do),
+        get("/provisioning/leavers", leavers.show),
+        get("/provisioning/standard", standard_integration.show),
+        post("/provisioning/standard/begin/{purpose}", standard_integration.begin),
+        get("/provisioning/standard/runs/{run:uuid}", runs.show),
+        get("/provisioning/standard/runs/{run:uuid}/{action}", runs.ask),
+        post("/provisioning/standard/runs/{run:uuid}/{action}", runs.settle),
+        get("/provisioning/standard/runs/{run:uuid}/changes/{change:uuid}/{action}", plan_changes.ask),
+        post("/provisioning/standard/runs/{run:uuid}/changes/{change:uuid}/{action}", plan_changes.do),
         Route("/static/{address}", _static, methods=["GET"]),
         get("/{path:path}", _nothing),
     ]

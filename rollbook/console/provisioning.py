@@ -12,11 +12,12 @@ from starlette.responses import Response
 from rollbook import clock
 from rollbook.activity import log
 from rollbook.activity.log import Entry
-from rollbook.console import alarms, not_linked, returners
+from rollbook.console import alarms, local_time, not_linked, returners, standard_integration
 from rollbook.console.log_lines import Line, line
 from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
+from rollbook.okta import slots
 from rollbook.people import attribute_mapping, companies, fields, keys, link_health, search, users
 from rollbook.people import returners as returners_
 from rollbook.people.keys import Key
@@ -103,6 +104,9 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, question: Question) -> dict[str
         "matters": alarms.matters(tx, company_id),
         "links": links,
         "not_linked": not_linked.groups(tx, company_id, links, limit=MOST_NOT_LINKED, now=now),
+        "standard": standard_integration.standing(tx, company_id),
+        "next_slot": clock.text(slots.following(now)),
+        "zone": local_time.zone_of(users.get(tx, company_id, who.user_id).time_zone),
         "returners": returners_.search(tx, company_id),
         "own_fields": [f for f in fields.all_of(tx, company_id) if f.external_name and f.user_column is None],
         "log": _log_page(tx, company_id, question, labels),

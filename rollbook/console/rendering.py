@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from rollbook.console import words
+from rollbook.console import local_time, words
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -56,6 +56,7 @@ _environment = Environment(
 )
 _environment.globals["static"] = lambda name: f"/static/{_STATIC[name].address}"
 _environment.filters |= {"at": words.at, "on": words.on, "age": words.age, "shorten": words.shorten}
+_environment.filters |= {"minute": words.minute, "duration": words.duration, "here": local_time.here}
 _environment.filters |= {"due": words.due, "day": words.day_of}
 _environment.globals["count"] = words.count
 

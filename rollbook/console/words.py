@@ -17,6 +17,12 @@ def at(stamp: str) -> str:
     return f"{moment.day} {moment:%b %Y, %H:%M:%S} UTC"
 
 
+def minute(stamp: str) -> str:
+    """`24 Nov 2026, 06:00 UTC`."""
+    moment = clock.moment(stamp)
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
 def on(stamp: str) -> str:
     """`24 Nov 2026`."""
     moment = clock.moment(stamp)
@@ -36,6 +42,16 @@ def age(stamp: str, now: datetime) -> str:
             return f"{words} ago" if seconds > 0 else f"in {words}"
         amount /= most
     return f"on {on(stamp)}"
+
+
+def duration(began: str, ended: str) -> str:
+    """`40 seconds`, `3 minutes`, `2 hours 5 minutes`."""
+    seconds = int((clock.moment(ended) - clock.moment(began)).total_seconds())
+    if seconds < 90:
+        return count(max(seconds, 1), "second")
+    hours, minutes = divmod(round(seconds / 60), 60)
+    parts = [count(hours, "hour")] if hours else []
+    return " ".join([*parts, count(minutes, "minute")] if minutes or not hours else parts)
 
 
 def due(day: str, today: date) -> str:

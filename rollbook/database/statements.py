@@ -151,10 +151,11 @@ class Tx:
 
     `careful` says that this is another turn: something objected to what the first one wrote. In `draft` a room may keep
     rows back until they are whole; whoever began it writes them. `rules_version` is a company and the version of its
-    rules (people/rulebook.py), where a statement on the way told it.
+    rules (people/rulebook.py), `holds` a company and whether an address is held there (people/claims.py), where a
+    statement on the way told it.
     """
 
-    __slots__ = ("_compiler", "_connection", "_writing", "careful", "draft", "rules_version")
+    __slots__ = ("_compiler", "_connection", "_writing", "careful", "draft", "holds", "rules_version")
 
     def __init__(
         self, connection: Connection, compiler: Compiler, *, writing: Connection | None = None, careful: bool = False
@@ -165,6 +166,7 @@ class Tx:
         self.careful = careful
         self.draft: list[Any] | None = None
         self.rules_version: tuple[str, str | None] | None = None
+        self.holds: tuple[str, bool] | None = None
 
     def send(self, statement: Statement, parameters: Parameters | None = None) -> Answer:
         """Starts a statement of a module; read its rows from the answer."""

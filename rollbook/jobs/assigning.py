@@ -52,7 +52,6 @@ async def greet_returner(database: Database, task: Task) -> None:
             tx,
             task.company_id,
             task.payload["subject_id"],
-            is_new=task.payload["is_new"],
             act_id=task.id,
             actor=Actor("task", task.name),
             now=clock.now(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from rollbook import clock
@@ -20,13 +22,21 @@ async def disconnect_people(database: Database, task: Task) -> None:
     actor = Actor(kind, actor_id or None)
     source, choice = task.payload["source"], task.payload["choice"]
 
-    def work(tx: Tx) -> int:
+    def look(tx: Tx, after: str) -> list[str]:
+        return disconnecting.following(tx, task.company_id, source, choice, after=after)
+
+    def work(tx: Tx, ids: list[str]) -> int:
         now = clock.now()
         if not queue.extend(tx, task, now=now):
             return 0  # another worker has it
-        return disconnecting.step(tx, task.company_id, source, choice, actor=actor, now=now)
+        return disconnecting.step(tx, task.company_id, source, choice, ids, actor=actor, now=now)
 
-    done = 0
-    while step := await database.write(work):
+    done, last = 0, ""
+    while True:
+        ids = await database.read(partial(look, after=last))
+        step = await database.write(partial(work, ids=ids))
+        if not step:
+            break
         done += step
+        last = ids[-1] if ids else last
     log.info("a source was switched off", company_id=task.company_id, source=source, choice=choice, done=done)

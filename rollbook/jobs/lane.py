@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -36,14 +37,18 @@ async def run_task(database: Database, task: Task, work: Work) -> None:
 
 class Lane:
     """Works at the tasks of a name, at most one of a company and `most` in all. Without `work` nothing is begun: the
-    tasks stay due for a worker that can.
+    tasks stay due for a worker that can. None is begun while a task of a name in `alone_among` runs for its company,
+    here or elsewhere.
     """
 
-    def __init__(self, database: Database, name: str, work: Work | None, *, most: int) -> None:
+    def __init__(
+        self, database: Database, name: str, work: Work | None, *, most: int, alone_among: tuple[str, ...] = ()
+    ) -> None:
         self._database = database
         self._name = name
         self._work = work
         self._most = most
+        self._alone_among = alone_among
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def begin_due(self) -> int:
@@ -72,7 +77,8 @@ class Lane:
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def _begin(self, company_id: str, work: Work) -> bool:
-        task = await self._database.write(lambda tx: queue.claim(tx, company_id, only=self._name, now=clock.now()))
+        how: dict[str, Any] = {"only": self._name, "alone_among": self._alone_among}
+        task = await self._database.write(lambda tx: queue.claim(tx, company_id, **how, now=clock.now()))
         if task is None:
             return False
         self._running[company_id] = asyncio.create_task(run_task(self._database, task, work))

@@ -25,8 +25,10 @@ from rollbook.okta.sync import LeaseLost, Sync
 from rollbook.people import companies, flapping, users
 
 ASK = "ask_okta"  # the task; that of a run is runs.PULL
+ALONE = (runs.PULL, ASK)  # a company's Okta is in one conversation with us at a time, whichever
 AGAIN = timedelta(minutes=1)  # a slot that could not have its run yet is looked at again
 MISSED = "No worker ran at that hour, nor in the three hours after it. The next run brings what changed."
+IN_THE_WAY = "Run {run} was under way until it was too late for that hour. The next run brings what changed."
 
 log = structlog.get_logger()
 
@@ -42,11 +44,7 @@ class Pulls:
 
     async def pull(self, database: Database, task: Task) -> None:
         """Goes on with the run that the task names until it ends, waits for a yes, or belongs to another worker."""
-
-        async def renew() -> None:
-            if not await database.write(partial(queue.extend, task=task, now=clock.now())):
-                raise LeaseLost
-
+        renew = partial(_renew, database, task)
         try:
             async with sessions.opened(database, self._access, task.company_id, while_waiting=renew) as (kept, client):
                 work = Sync(database, client, kept, task)
@@ -84,7 +82,8 @@ class Pulls:
         active = None
         if user.external_id is not None:
             try:
-                async with sessions.opened(database, self._access, company_id) as (_, client):
+                renew = partial(_renew, database, task)
+                async with sessions.opened(database, self._access, company_id, while_waiting=renew) as (_, client):
                     person = await client.person(user.external_id)
                     active = person is not None and person.status in ALIVE
             except (NotFound, sessions.CannotOpen):
@@ -140,10 +139,22 @@ class Pulls:
         for slot in await self._database.read(partial(calendar.open_slots, company_id=company_id, now=now)):
             about: dict[str, Any] = {"company_id": company_id, "slot": slot, "now": now}
             if slots.is_missed(slot, now):
-                await self._database.write(partial(runs.skip_slot, reason=MISSED, **about))
-                log.warning("a slot was missed", company_id=company_id, slot=clock.text(slot))
+                await self._database.write(partial(_skip, **about))
             elif await self._database.write(partial(runs.create_for_slot, **about)) is None:
                 self._again = now + AGAIN  # another worker was first, or another run is under way still
+
+
+async def _renew(database: Database, task: Task) -> None:
+    """Keeps the lease while Okta is waited for. Raises LeaseLost."""
+    if not await database.write(lambda tx: queue.extend(tx, task, now=clock.now())):
+        raise LeaseLost
+
+
+def _skip(tx: Tx, *, company_id: str, slot: datetime, now: datetime) -> None:
+    """A slot that was missed, with why."""
+    other = calendar.in_the_way(tx, company_id, slot, margin=2 * AGAIN)
+    runs.skip_slot(tx, company_id, slot, IN_THE_WAY.format(run=other) if other else MISSED, now=now)
+    log.warning("a slot was missed", company_id=company_id, slot=clock.text(slot), in_the_way=other)
 
 
 def _cannot_open(tx: Tx, *, task: Task, reason: str, now: datetime) -> None:
@@ -154,8 +165,3 @@ def _cannot_open(tx: Tx, *, task: Task, reason: str, now: datetime) -> None:
     off = connections.get(tx, task.company_id).state == "off"
     runs.end(tx, run, "dropped" if off else "needs_attention", reason, now=now)
     attention.ask_for(tx, task.company_id, reason, run_id=run.id, actor=run.actor, now=now)
-
-
-def pulls_of(installation: Installation) -> Pulls:
-    """The pulls of an installation."""
-    return Pulls(installation)

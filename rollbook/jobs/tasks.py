@@ -14,26 +14,38 @@ import structlog
 
 from rollbook import clock
 from rollbook.activity import log as provisioning_log
-from rollbook.activity import queue
+from rollbook.activity import outbox, queue
 from rollbook.activity.events import Actor
 from rollbook.activity.queue import Task
-from rollbook.database import Database
+from rollbook.database import Database, Tx
 from rollbook.jobs import assigning, disconnecting
 from rollbook.jobs.reminding import remind
 from rollbook.okta import changes
-from rollbook.people import alarms, mass_archive, rule_builds, second_looks
+from rollbook.people import alarms, mass_archive, rule_builds, second_looks, watches
+from rollbook.people.alarms import Alarm
 
 log = structlog.get_logger()
 
 KEEP_DONE_DAYS = 7
+LOOK_AGAIN_SECONDS = 60  # far longer than any request's transaction is open
 
 Work = Callable[[Database, Task], Awaitable[None]]
 
 
 async def watch_archives(database: Database, task: Task) -> None:
-    """Counts the archives that provisioning pushed within the hour; too many raise one alarm."""
+    """Counts the archives that provisioning pushed within the hour; too many raise one alarm. And once more a little
+    later: an archive under way found this task waiting, asked for no other, and is not seen yet.
+    """
     now = clock.now()
-    alarm = await database.write(lambda tx: mass_archive.watch(tx, task.company_id, now=now))
+
+    def watch(tx: Tx) -> Alarm | None:
+        if not task.payload.get("again"):
+            due_at = (now + timedelta(seconds=LOOK_AGAIN_SECONDS + 59.999999)).replace(second=0, microsecond=0)
+            key = f"again {due_at:%H:%M}"  # looks that share one are all that much earlier
+            queue.enqueue(tx, task.company_id, task.name, {"again": True}, waiting_key=key, due_at=due_at, now=now)
+        return mass_archive.watch(tx, task.company_id, now=now)
+
+    alarm = await database.write(watch)
     if alarm is not None:
         log.warning("many people were archived", company_id=task.company_id, count=alarm.detail["count"])
 
@@ -68,8 +80,19 @@ async def restore_archived(database: Database, task: Task) -> None:
     log.info("people were restored", company_id=task.company_id, restored=restored, skipped=skipped)
 
 
+async def tell_of_last_admin(database: Database, task: Task) -> None:
+    """The operator reads in the log that nobody of a company can undo anything in Learning any more."""
+    if await database.read(lambda tx: watches.active_admins(tx, task.company_id)) == 0:
+        fix = "rollbook user restore, or rollbook user role"
+        log.error("a company has no administrator", company_id=task.company_id, fix=fix)
+
+
 async def prune(database: Database, task: Task) -> None:
-    """Forgets what is older than we keep it: lines of the provisioning log, plans of runs, tasks that are done."""
+    """Forgets what is older than we keep it: lines of the provisioning log, plans of runs, tasks that are done. And
+    looks after what was forgotten: mail whose task failed for good would wait for the next mail of its company.
+    """
+    if await database.write(lambda tx: outbox.ask_again(tx, task.company_id, now=clock.now())):
+        log.warning("mail is delivered that nobody was to deliver", company_id=task.company_id)
     before = clock.now() - timedelta(days=provisioning_log.KEEP_DAYS)
     while await database.write(lambda tx: provisioning_log.prune(tx, task.company_id, before=before)):
         pass
@@ -108,6 +131,7 @@ async def look_back(database: Database, task: Task) -> None:
 TASKS: dict[str, Work] = {
     "watch_archives": watch_archives,
     "restore_archived": restore_archived,
+    "tell_of_last_admin": tell_of_last_admin,
     "build_rule": build_rule,
     "look_back": look_back,
     "prune": prune,

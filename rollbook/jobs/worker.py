@@ -19,10 +19,11 @@ from rollbook import clock
 from rollbook.activity import outbox, queue
 from rollbook.database import Collision, Database
 from rollbook.errors import Unavailable
+from rollbook.installation import Installation
 from rollbook.jobs import pulling, schedule
 from rollbook.jobs.heartbeat import Heartbeat
 from rollbook.jobs.lane import Lane, one_ended, pause, run_task
-from rollbook.jobs.post import Post
+from rollbook.jobs.post import Post, post_of
 from rollbook.jobs.pulling import Pulls
 from rollbook.jobs.tasks import TASKS
 from rollbook.logs import kind_and_place
@@ -41,14 +42,12 @@ Lanes = tuple[Lane, ...]
 log = structlog.get_logger()
 
 
-async def run_until_told(
-    database: Database, *, post: Post | None = None, pulls: Pulls | None = None, once: bool = False
-) -> int | None:
-    """As `run`, in a process of its own: SIGINT and SIGTERM end it, and None says that they did.
+async def run_until_told(installation: Installation, *, once: bool = False) -> int | None:
+    """As `run_for`, in a process of its own: SIGINT and SIGTERM end it, and None says that they did.
 
     The handlers are set here, since a process that a shell put into the background starts with SIGINT ignored.
     """
-    work = asyncio.create_task(run(database, post=post, pulls=pulls, once=once))
+    work = asyncio.create_task(run_for(installation, once=once))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, work.cancel)
@@ -58,6 +57,11 @@ async def run_until_told(
         return None
 
 
+async def run_for(installation: Installation, *, once: bool = False) -> int:
+    """As `run`, with all that an installation has."""
+    return await run(installation.database, post=post_of(installation), pulls=Pulls(installation), once=once)
+
+
 async def run(database: Database, *, post: Post | None = None, pulls: Pulls | None = None, once: bool = False) -> int:
     """Works until cancelled; with `once`, until nothing is due. Returns how many tasks were run.
 
@@ -65,8 +69,8 @@ async def run(database: Database, *, post: Post | None = None, pulls: Pulls | No
     """
     mail = Lane(database, MAIL, post.deliver if post is not None else None, most=MAIL_RUNS)
     okta = (
-        Lane(database, PULL, pulls.pull if pulls is not None else None, most=PULL_RUNS),
-        Lane(database, ASK, pulls.ask if pulls is not None else None, most=ASKS),
+        Lane(database, PULL, pulls.pull if pulls is not None else None, most=PULL_RUNS, alone_among=pulling.ALONE),
+        Lane(database, ASK, pulls.ask if pulls is not None else None, most=ASKS, alone_among=pulling.ALONE),
     )
     if pulls is not None:
         with _going_on():

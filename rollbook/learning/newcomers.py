@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rollbook import clock
+from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.learning import assignments, content_record, due, group_assignments, triggers
@@ -15,6 +15,7 @@ from rollbook.learning.assignments import Assignment, Wanted
 from rollbook.learning.group_assignments import GroupAssignment
 from rollbook.people import groups, memberships, rulebook, users
 from rollbook.people.groups import Group
+from rollbook.people.record import User
 
 
 def greet(
@@ -42,13 +43,12 @@ def greet(
 
 
 def greet_returner(
-    tx: Tx, company_id: str, user_id: str, *, is_new: bool, act_id: str, actor: Actor, now: datetime
+    tx: Tx, company_id: str, user_id: str, *, act_id: str, actor: Actor, now: datetime
 ) -> list[Assignment]:
-    """Assigns to somebody who was restored what they missed as a newcomer of their groups: they joined while they were
-    archived, or were archived before their turn came. Days count from now.
+    """Assigns to somebody who was restored what a newcomer of their groups was to be given when they joined, and they
+    do not have: they joined while they were archived, or were archived before their turn came. Days count from now.
 
-    Not what was assigned after they had joined: that was not for those who were away. `is_new` says that they come into
-    the company only now. Safe to run twice.
+    Not what was assigned after they had joined: that was not for those who were away. Safe to run twice.
     """
     user = users.get(tx, company_id, user_id, lock=True)
     if user.deleted_at or not user.active:
@@ -56,12 +56,22 @@ def greet_returner(
     joined = memberships.followed_of(tx, user)
     everyone = groups.get(tx, company_id, rulebook.everyone_id(tx, company_id))
     if everyone.followed:
-        joined[everyone.id] = clock.text(now) if is_new else user.created_at
+        joined[everyone.id] = _came_at(tx, user)
     wanted: dict[str, Wanted] = {}
     for group_id, joined_at in joined.items():
         group = groups.get(tx, company_id, group_id)
         wanted = _wanted(tx, group, since=now, made_before=joined_at) | wanted
     return assignments.assign_all(tx, user, list(wanted.values()), act_id=act_id, standing="keep", actor=actor, now=now)
+
+
+def _came_at(tx: Tx, user: User) -> str:
+    """When somebody came into the company: whoever was made archived did when they were restored for the first time."""
+    made = events.first(tx, user.company_id, user.id, "UserCreated")
+    if made is not None and "archived_at" in made.changes:
+        restored = events.first(tx, user.company_id, user.id, "UserRestored")
+        if restored is not None:
+            return restored.at
+    return user.created_at
 
 
 def _wanted(tx: Tx, group: Group, *, since: datetime, made_before: str | None = None) -> dict[str, Wanted]:

@@ -19,6 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R", "Person", "AppUser")
 
 MOST_RECORD_BYTES = 256 * 1024
+LONGEST_EXTERNAL_ID = 500
 MOST_DEPTH = 8  # of a value in a profile; Okta's are lists at most
 
 _ID = re.compile(r"[!-~]{1,200}")
@@ -212,8 +213,13 @@ def _sound(read: R) -> R:
     """The record without variables that have no value. Raises _NotForUs."""
     if not _ID.fullmatch(read.id):
         raise _NotForUs("Okta's record of this person has an id that cannot be one.")
-    if isinstance(read, Person) and not _STATUS.fullmatch(read.status):
+    # Whoever is in an app's list may have none.
+    if not _STATUS.fullmatch(read.status) and (isinstance(read, Person) or read.status):
         raise _NotForUs("Okta's record of this person has a status that cannot be one.")
+    if isinstance(read, AppUser) and read.external_id is not None:
+        _check_value(read.external_id, MOST_DEPTH)
+        if len(read.external_id) > LONGEST_EXTERNAL_ID:
+            raise _NotForUs("Okta's record of this person holds an id of ours that is too long to be one.")
     profile = {name: value for name, value in read.profile.items() if value is not None}
     for name, value in profile.items():
         _check_value(name, MOST_DEPTH)

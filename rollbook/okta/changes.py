@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -14,8 +14,9 @@ from rollbook import clock
 from rollbook.database import Row, Tx
 from rollbook.database.tables import okta_changes as table
 from rollbook.database.tables import okta_people, okta_runs, users
+from rollbook.errors import NotFound
 from rollbook.okta.planning import Kind, Plan
-from rollbook.okta.runs import Run
+from rollbook.okta.runs import EACH, Run
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KEEP_DAYS = 90
@@ -73,6 +74,13 @@ _PLANNED = (
     .limit(STEP)
 )
 _WITHOUT_YES = _PLANNED.where(table.c.why_not.is_(None))
+# What of a plan may be asked for alone.
+Only = Literal["waiting", "passed_over"]
+_ONLY = {
+    "waiting": (table.c.state == "planned") & table.c.why_not.is_not(None),
+    "passed_over": table.c.state == "passed_over",
+}
+_TALLY = select(table.c.kind, table.c.state, func.count()).where(*_OF_RUN).group_by(table.c.kind, table.c.state)
 _WAITING = select(func.count()).where(*_OF_RUN, table.c.state == "planned", table.c.why_not.is_not(None))
 _INSERT = insert(table)
 _MARK = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("change"))
@@ -102,9 +110,10 @@ def add(tx: Tx, run: Run, plans: Iterable[Plan]) -> None:
 
 
 def planned(tx: Tx, run: Run, *, after: str) -> list[Change]:
-    """The next STEP rows to be carried out; those that need a person's yes only once it is there."""
+    """The next STEP rows to be carried out; those that need a person's yes each for itself only once it is there."""
     rows = tx.all(
-        _PLANNED if run.approved_by else _WITHOUT_YES, {"company": run.company_id, "run": run.id, "after": after}
+        _PLANNED if run.notes.get(EACH) else _WITHOUT_YES,
+        {"company": run.company_id, "run": run.id, "after": after},
     )
     return [_change((*row, None)) for row in rows]
 
@@ -126,12 +135,32 @@ def mark(
     tx.run(_MARK, {"company": company_id, "change": change.id, **values})
 
 
-def search(tx: Tx, run: Run, *, kind: Kind | None = None, after: str = "", limit: int = 100) -> list[Change]:
-    """A page of the plan, in the order in which it is carried out, those after the id `after`."""
+def search(
+    tx: Tx, run: Run, *, kind: Kind | None = None, only: Only | None = None, after: str = "", limit: int = 100
+) -> list[Change]:
+    """A page of the plan, in the order in which it is carried out, those after the id `after`. `only` what waits for a
+    person's yes, each for itself, or what was passed over.
+    """
     query = _SHOWN.where(table.c.company_id == run.company_id, table.c.run_id == run.id, table.c.id > after)
     if kind is not None:
         query = query.where(table.c.kind == kind)
+    if only is not None:
+        query = query.where(_ONLY[only])
     return [_change(row) for row in tx.search(query.order_by(table.c.id).limit(limit))]
+
+
+def get(tx: Tx, run: Run, change_id: str) -> Change:
+    """A row of the plan. Raises NotFound."""
+    query = _SHOWN.where(table.c.company_id == run.company_id, table.c.run_id == run.id, table.c.id == change_id)
+    for row in tx.search(query):
+        return _change(row)
+    raise NotFound("This run has no such change, or no longer: plans are kept for 90 days.")
+
+
+def tally(tx: Tx, run: Run) -> dict[tuple[Kind, str], int]:
+    """How many rows of the plan there are of each kind and state."""
+    rows = tx.all(_TALLY, {"company": run.company_id, "run": run.id})
+    return {(kind, state): count for kind, state, count in rows}
 
 
 def as_json(change: Change) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from rollbook.database import Row, Tx
 from rollbook.database.tables import okta_connections as table
 from rollbook.database.tables import okta_people
 from rollbook.errors import Conflict, InvalidValue, NotFound
+from rollbook.okta import beside_scim as scim
 from rollbook.people import alarms
 
 Mode = Literal["complement", "full"]
@@ -97,12 +98,20 @@ def in_use(tx: Tx, company_id: str) -> Connection:
 
 
 def configure(
-    tx: Tx, company_id: str, wanted: Wanted, *, sealed_token: str | None = None, actor: Actor, now: datetime
+    tx: Tx,
+    company_id: str,
+    wanted: Wanted,
+    *,
+    sealed_token: str | None = None,
+    beside_scim: bool = False,
+    actor: Actor,
+    now: datetime,
 ) -> Connection:
     """Makes the connection, or makes it another one, and switches it on. None keeps the token that is there.
 
     Raises InvalidValue for what is no id of Okta's, and where a token is missing: the one that is kept is never shown
-    to another org. Raises Conflict while people of another org are remembered (`forget_people`).
+    to another org. Raises Conflict while people of another org are remembered (`forget_people`), and where full mode
+    would begin `beside_scim`, which was not said.
     """
     wanted = checked(wanted)
     before = find(tx, company_id, lock=True)
@@ -111,6 +120,7 @@ def configure(
         raise InvalidValue("This org needs a token of its own; give it with --token-file.", field="token")
     if moved and has_people(tx, company_id):
         raise Conflict("People of another org are remembered still; have them forgotten first.", field="org_url")
+    both = _both(tx, company_id, before, wanted.mode, said=beside_scim, now=now)
     at = clock.text(now)
     values: dict[str, Any] = {**asdict(wanted), "state": "on", "reason": None, "updated_at": at}
     if sealed_token is not None:
@@ -128,10 +138,16 @@ def configure(
     }
     if sealed_token is not None:
         changes["token"] = ["one" if before is not None and before.sealed_token else None, "another"]
+    changes |= both
     if changes:
         events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
     alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     return get(tx, company_id)
+
+
+def check_mode(tx: Tx, company_id: str, mode: Mode, beside_scim: bool, *, now: datetime) -> None:
+    """Raises Conflict where `configure` would for this mode: before anything is asked, or forgotten."""
+    _both(tx, company_id, find(tx, company_id), mode, said=beside_scim, now=now)
 
 
 def change(
@@ -141,10 +157,13 @@ def change(
     mode: Mode | None = None,
     most_people: int | None = None,
     most_percent: int | None = None,
+    beside_scim: bool = False,
     actor: Actor,
     now: datetime,
 ) -> Connection:
-    """Changes what need not be tried against Okta; None leaves it. Raises NotFound and InvalidValue."""
+    """Changes what need not be tried against Okta; None leaves it. Raises NotFound, InvalidValue, and Conflict as
+    `configure`.
+    """
     before = get(tx, company_id, lock=True)
     given: dict[str, Any] = {"mode": mode, "most_people": most_people, "most_percent": most_percent}
     values = {name: value for name, value in given.items() if value not in (None, getattr(before, name))}
@@ -152,9 +171,10 @@ def change(
         return before
     if mode == "complement" and before.role_variable is not None:
         values["role_variable"] = None  # which only full mode has
+    both = _both(tx, company_id, before, mode or before.mode, said=beside_scim, now=now)
     checked(_wanted(before, **values))
     tx.run(_UPDATE, {"company": company_id, **values, "updated_at": clock.text(now)})
-    changes = {name: [getattr(before, name), value] for name, value in values.items()}
+    changes = {name: [getattr(before, name), value] for name, value in values.items()} | both
     events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
     return get(tx, company_id)
 
@@ -249,6 +269,14 @@ def check_variable(name: str, *, field: str = "variable") -> None:
         raise InvalidValue(
             f"{name[:60]!r} is no variable name; copy it from Okta's Profile Editor, as in hireDate.", field=field
         )
+
+
+def _both(
+    tx: Tx, company_id: str, before: Connection | None, mode: Mode, *, said: bool, now: datetime
+) -> dict[str, list[Any]]:
+    """That full mode begins beside SCIM, for the event. Raises Conflict where nobody said so."""
+    begins = mode == "full" and (before is None or before.mode != "full")
+    return {"beside_scim": [None, "yes"]} if begins and scim.check_said(tx, company_id, said=said, now=now) else {}
 
 
 def _wanted(connection: Connection, **other: Any) -> Wanted:

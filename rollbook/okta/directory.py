@@ -61,6 +61,7 @@ class Seen(msgspec.Struct, frozen=True):
     read_run: str
     app_status: str | None
     app_external_id: str | None
+    app_run: str | None
 
 
 COLUMNS = tuple(table.c[name] for name in Person.__struct_fields__)

@@ -26,7 +26,7 @@ from rollbook.okta.terms import Terms
 from rollbook.people import fields
 from rollbook.people.fields import OWNER_WORDS
 
-MOST_ROWS = 200  # of a plan in one write
+MOST_ROWS = 200  # in one write: of the plan, and of people who are missing or unassigned
 
 # Notes of a run: by variable and by field, how many people were left as they are.
 WITHHELD, NOT_OURS = "withheld", "not_ours"
@@ -78,21 +78,29 @@ def draft(tx: Tx, run: Run, rests_on: Grounds) -> Draft:
     withheld: list[str] = []
     not_ours: list[str] = []
     last: str | None = None
+    rows = 0
+    # A record in the app's list of which nobody knows whose it is may be anybody's.
+    app_read = bool(rests_on.terms.app_id) and not run.notes.get(reading.APP_NAMELESS)
     for person, situation in zip(people, found, strict=True):
         outcome = planning.plan(rests_on, situation)
-        if plans and len(plans) + len(outcome.plans) > MOST_ROWS:
+        is_missing = not situation.listed and not rests_on.nobody
+        stranger = situation.known is None and not situation.fresh
+        is_forgotten = is_missing and stranger and person.missing_runs >= FORGOTTEN_AFTER
+        is_missing = is_missing and not is_forgotten and person.missing_runs < MOST_MISSING
+        is_unassigned = person.app_status is not None and app_read and person.app_run != run.id
+        more = len(outcome.plans) + is_forgotten + is_missing + is_unassigned
+        if rows and rows + more > MOST_ROWS:
             break
+        rows += more
         last = person.okta_id
         plans += outcome.plans
         withheld += outcome.withheld
         not_ours += outcome.not_ours
-        if not situation.listed and not rests_on.nobody:
-            stranger = situation.known is None and not situation.fresh
-            if stranger and person.missing_runs >= FORGOTTEN_AFTER:
-                forgotten.append(person.okta_id)
-            elif person.missing_runs < MOST_MISSING:
-                missing.append(person.okta_id)
-        if person.app_status is not None and rests_on.terms.app_id and person.app_run != run.id:
+        if is_forgotten:
+            forgotten.append(person.okta_id)
+        if is_missing:
+            missing.append(person.okta_id)
+        if is_unassigned:
             unassigned.append(person.okta_id)
     return Draft(
         last,
@@ -145,7 +153,7 @@ def finish(tx: Tx, run: Run, rests_on: Grounds, found: Totals, *, now: datetime)
         reason = held or (guards.waiting(found.waiting) if found.waiting else None)
         return runs.end(tx, run, "done", reason, counts=counts, cursor=None, now=now)
     if held is not None:
-        return runs.hold(tx, run, held, counts=counts, cursor=None, now=now)
+        return runs.hold(tx, run, held, counts=counts, cursor=None, notes={**run.notes, runs.WHOLE: True}, now=now)
     return runs.advance(tx, run, state="applying", counts=counts, cursor=None)
 
 
@@ -162,6 +170,10 @@ def _asides(run: Run, rests_on: Grounds) -> Iterator[Plan]:
             yield Plan("set_aside", "", None, "owner", reason)
     if nameless := run.notes.get(reading.NAMELESS, 0):
         reason = f"{nameless:,} of Okta's records could not be read, not even whose they are."
+        yield Plan("set_aside", "", None, "record", reason)
+    if unreadable := run.notes.get(reading.APP_UNREADABLE, 0):
+        records = f"{unreadable:,} record{'' if unreadable == 1 else 's'}"
+        reason = f"{records} in the app's list could not be read, so what Okta thinks of these links is not known."
         yield Plan("set_aside", "", None, "record", reason)
 
 

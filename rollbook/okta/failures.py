@@ -57,18 +57,25 @@ def cursor() -> OktaFailure:
 
 def unreachable(why: str) -> OktaFailure:
     """`why` is a clause of ours: `it did not answer within 30 seconds`."""
-    return OktaFailure("unreachable", f"Okta cannot be reached: {why}. The next run begins anew.")
+    return OktaFailure(
+        "unreachable",
+        f"Okta cannot be reached: {why}. See whether Okta is up (status.okta.com) and Rollbook's network lets it out "
+        "there.",
+    )
 
 
 def unreadable(why: str) -> OktaFailure:
     """`why` is a clause of ours: `it is not JSON`."""
-    return OktaFailure("unreadable", f"Okta's answer cannot be used: {why}. The next run begins anew.")
+    return OktaFailure(
+        "unreadable",
+        f"Okta's answer cannot be used: {why}. See that the org address is right, and that nothing answers in Okta's "
+        "place.",
+    )
 
 
 def limited() -> OktaFailure:
     """Okta goes on saying 429."""
     return OktaFailure(
         "limited",
-        "Okta's rate limit is spent and stays so (429). See in Okta (Reports, Rate Limits) what else asks so often. "
-        "The next run begins anew.",
+        "Okta's rate limit is spent and stays so (429). See in Okta (Reports, Rate Limits) what else asks so often.",
     )

@@ -16,7 +16,7 @@ from rollbook.okta import directory, person_record, runs, situations
 from rollbook.okta.answers import AppUser, Page, Person, Refused
 from rollbook.okta.directory import Seen
 from rollbook.okta.matching import Names
-from rollbook.okta.person_record import ABSENT, DEPROVISIONED, Kept
+from rollbook.okta.person_record import ABSENT, DEPROVISIONED, UNREADABLE, Kept
 from rollbook.okta.runs import Run
 from rollbook.okta.terms import Terms
 
@@ -24,8 +24,10 @@ Part = Literal["people", "deprovisioned", "app", "singles"]
 PARTS: tuple[Part, ...] = get_args(Part)
 WRITTEN_AT_ONCE = 50  # people of a page who changed
 
-# Notes of a run: how many of those listed have each variable, and records without so much as an id.
+# Notes of a run: how many of those listed have each variable, and records without so much as an id; of the app's list
+# records that cannot be read, and of those the ones without an id.
 PRESENT, NAMELESS = "present", "nameless"
+APP_UNREADABLE, APP_NAMELESS = "app_unreadable", "app_nameless"
 
 
 class Source(Protocol):
@@ -120,6 +122,9 @@ class PeoplePage:
         for okta_id, refused in self._refused.items():
             before = known.get(okta_id)
             if before is None or before.read_run != run.id:
+                if len(sorted_.changed) + len(sorted_.refused) >= WRITTEN_AT_ONCE:
+                    sorted_.more = True
+                    break
                 sorted_.new += 1
                 sorted_.refused.append((okta_id, refused))
         return sorted_
@@ -140,19 +145,48 @@ class PeoplePage:
         return {"counts": counts, "notes": notes}
 
 
-def keep_app(tx: Tx, run: Run, page: Page[AppUser], end: dict[str, Any]) -> Run:
-    """A page of the app's list: Okta's own view of each link."""
-    found = {each.id: each for each in page.items}
-    known = directory.seen(tx, run.company_id, found)
-    unchanged = []
-    for okta_id, each in found.items():
-        before = known.get(okta_id)
-        if before and (before.app_status, before.app_external_id) == (each.status, each.external_id):
-            unchanged.append(okta_id)
-        else:
-            directory.put_app(tx, run.company_id, okta_id, each.status, each.external_id, run_id=run.id)
-    directory.note_seen(tx, run.company_id, unchanged, {"app_run": run.id})
-    return runs.advance(tx, run, counts=runs.counted(run, {"app": len(found)}), **end)
+class AppPage:
+    """A page of the app's list, Okta's own view of each link, written some at a time."""
+
+    def __init__(self, page: Page[AppUser]) -> None:
+        said = {each.id: (each.status, each.external_id) for each in page.items}
+        self._unreadable = {each.id for each in page.refused if each.id is not None and each.id not in said}
+        self._nameless = sum(each.id is None for each in page.refused)
+        # Whose record cannot be read is in the list all the same.
+        self._said = said | dict.fromkeys(self._unreadable, (UNREADABLE, None))
+
+    def keep(self, tx: Tx, run: Run, end: dict[str, Any]) -> tuple[Run, bool]:
+        """As PeoplePage.keep."""
+        known = directory.seen(tx, run.company_id, self._said)
+        fresh = {okta_id for okta_id in self._said if okta_id not in known or known[okta_id].app_run != run.id}
+        unchanged, changed = [], []
+        for okta_id, said in self._said.items():
+            before = known.get(okta_id)
+            if before is None or (before.app_status, before.app_external_id) != said:
+                changed.append(okta_id)
+            elif okta_id in fresh:
+                unchanged.append(okta_id)
+        now = changed[:WRITTEN_AT_ONCE]
+        for okta_id in now:
+            status, external_id = self._said[okta_id]
+            directory.put_app(tx, run.company_id, okta_id, status, external_id, run_id=run.id)
+        # Those who are the same cost one statement, however many they are; but no write has rows without end.
+        also = unchanged if len(changed) <= WRITTEN_AT_ONCE else []
+        directory.note_seen(tx, run.company_id, also, {"app_run": run.id})
+        more = len(changed) > WRITTEN_AT_ONCE
+        told = self._told(run, fresh.intersection([*now, *also]), 0 if more else self._nameless)
+        return runs.advance(tx, run, **told, **({} if more else end)), more
+
+    def _told(self, run: Run, new: set[str], nameless: int) -> dict[str, Any]:
+        refused = len(new & self._unreadable) + nameless
+        counts = runs.counted(run, {"app": len(new - self._unreadable), "unreadable": refused})
+        if not refused:
+            return {"counts": counts}
+        notes = dict(run.notes)
+        notes[APP_UNREADABLE] = notes.get(APP_UNREADABLE, 0) + refused
+        if nameless:
+            notes[APP_NAMELESS] = notes.get(APP_NAMELESS, 0) + nameless
+        return {"counts": counts, "notes": notes}
 
 
 def keep_singles(tx: Tx, run: Run, terms: Terms, singles: Sequence[Single]) -> Run:

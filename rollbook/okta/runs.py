@@ -39,6 +39,7 @@ State = Literal[
 PULL = "pull"  # the task that works at a run
 SCHEDULE = "schedule"  # who asked, of a run of the calendar
 NOTES = "notes"  # beside the counts: what a run keeps for itself
+WHOLE, EACH = "held_as_a_whole", "yes_for_each"  # notes: what a yes is asked for, and that the last one was said
 
 _REPLACED = "A newer run took its place; nobody had said yes to it."
 _ABANDONED = "Its work was given up after failing again and again: rollbook doctor says how. The next run begins anew."
@@ -167,11 +168,16 @@ def search(tx: Tx, company_id: str, *, before: str | None = None, limit: int = 5
 
 
 def approve(tx: Tx, company_id: str, run_id: str, *, actor: Actor, now: datetime) -> Run:
-    """A person says yes to a held run, and it goes on. Raises NotFound, and Conflict where it is not held."""
+    """A person says yes to a held run, and it goes on. A yes to a run that is held as a whole does not yet speak of
+    what needs one for itself: the run is held once more for that. Raises NotFound, and Conflict where it is not held.
+    """
     run = get(tx, company_id, run_id, lock=True)
     if run.state != "held":
         raise Conflict(f"Run {run.id} is {_WORDS[run.state]}, so there is nothing to approve.", field="state")
-    run = advance(tx, run, state="applying", cursor=None, approved_by=str(actor))
+    notes = dict(run.notes)
+    if not notes.pop(WHOLE, False):
+        notes[EACH] = True
+    run = advance(tx, run, state="applying", cursor=None, approved_by=str(actor), notes=notes)
     queue.enqueue(tx, company_id, PULL, {"run_id": run.id}, now=now)
     alarms.resolve(tx, company_id, "okta_held", company_id, actor=actor, now=now)
     events.record(tx, company_id, "OktaRunApproved", run.id, {"state": ["held", "applying"]}, actor=actor, now=now)
@@ -183,7 +189,9 @@ def drop(tx: Tx, company_id: str, run_id: str, reason: str, *, actor: Actor, now
     run = get(tx, company_id, run_id, lock=True)
     if run.ended_at:
         raise Conflict(f"Run {run.id} is {_WORDS[run.state]}, so there is nothing to drop.", field="state")
-    return _drop(tx, run, reason, actor=actor, now=now)
+    dropped = _drop(tx, run, reason, actor=actor, now=now)
+    events.record(tx, company_id, "OktaRunDropped", run.id, {"state": [run.state, "dropped"]}, actor=actor, now=now)
+    return dropped
 
 
 def advance(tx: Tx, run: Run, **values: Any) -> Run:

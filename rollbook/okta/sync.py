@@ -27,7 +27,7 @@ from rollbook.okta.failures import OktaFailure, RecordRefused
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.person_record import ALIVE
 from rollbook.okta.planning import RUNS_AWAY
-from rollbook.okta.reading import PeoplePage, Single, Source
+from rollbook.okta.reading import AppPage, PeoplePage, Single, Source
 from rollbook.okta.runs import Run
 from rollbook.okta.terms import Terms
 
@@ -150,12 +150,14 @@ class Sync:
         return await self._client.app_users(agreed.app_id, run.cursor)
 
     async def _keep(self, run: Run, agreed: Terms, page: Page[Any], end: dict[str, Any]) -> Run:
+        part: AppPage | PeoplePage
         if run.part == "app":
-            return await self._move(partial(reading.keep_app, run=run, page=page, end=end))
-        people = PeoplePage(agreed, "people" if run.part == "people" else "deprovisioned", page)
+            part = AppPage(page)
+        else:
+            part = PeoplePage(agreed, "people" if run.part == "people" else "deprovisioned", page)
         more = True
         while more:
-            run, more = await self._write(partial(people.keep, run=run, end=end))
+            run, more = await self._write(partial(part.keep, run=run, end=end))
             self._run = run
         return run
 

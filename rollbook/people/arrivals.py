@@ -16,7 +16,7 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict
-from rollbook.people import field_values, identity_links, profiles, record, users
+from rollbook.people import claims, field_values, identity_links, profiles, record, users
 from rollbook.people.attribute_mapping import HIRE_DATE, ROLLBOOK_USER
 from rollbook.people.credentials import LookUp
 from rollbook.people.fields import Field
@@ -37,7 +37,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who shares a name with the newcomer, and which: `user_name`, `external_id`, `email`."""
+    """Somebody who shares a name with the newcomer, and which: `user_name`, `external_id`, `email`; none of them where
+    the newcomer's e-mail is only where they sign in (addresses.py).
+    """
 
     user: User
     shared: tuple[str, ...]
@@ -48,6 +50,7 @@ _SHARING = record.any_of(
     table.c.user_name_key == bindparam("user_name_key"),
     table.c.external_id == bindparam("external_id"),
     table.c.email_key == bindparam("email_key"),
+    table.c.confirmed_email_key == bindparam("email_key"),
 )
 _CANDIDATES = record.SELECT.where(_SHARING).order_by(table.c.id).with_for_update()
 _LOOK_UP = LookUp(_SHARING)
@@ -77,6 +80,7 @@ def arrive(
     """
     profiles.check(profile)
     candidates = [] if unknown else _candidates(tx, company_id, profile)
+    _refuse_held(candidates)
     if not candidates:
         user = users.create(
             tx,
@@ -146,10 +150,18 @@ def _candidates(tx: Tx, company_id: str, profile: Profile) -> list[Candidate]:
             "email": fold(user.email) == names["email_key"],
         }
         candidates.append(Candidate(user, tuple(name for name, same in shared.items() if same)))
+    # Whoever was archived signs in nowhere, and an address that is held for them is nobody's.
+    candidates = [c for c in candidates if c.shared or c.user.active]
     # An archived user keeps the text of an address that an active one has taken since, but no claim to it.
     if any(candidate.user.active and "email" in candidate.shared for candidate in candidates):
         candidates = [c for c in candidates if c.user.active or c.shared != ("email",)]
     return candidates
+
+
+def _refuse_held(candidates: list[Candidate]) -> None:
+    for candidate in candidates:
+        if not candidate.shared:
+            raise Conflict(claims.held_by(candidate.user), field="email", holder_id=candidate.user.id)
 
 
 def _same_person(candidate: Candidate, profile: Profile) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import ColumnElement, Text, bindparam, exists, select
 
 from rollbook.database import Tx
 from rollbook.database.tables import users
@@ -26,6 +26,13 @@ _HOLDERS = (
     .with_for_update()
 )
 
+# Whoever is here and signs in with an address that another record shows, or has as their e-mail one that is to be held.
+_SIGNING_IN = SELECT.where(
+    any_of(users.c.confirmed_email_key == bindparam("email_key"), users.c.email_claim == bindparam("held_key")),
+    users.c.archived_at.is_(None),
+    users.c.deleted_at.is_(None),
+).order_by(users.c.id)
+_holders = users.alias("holders")
 
 # Bytes of one name in an index. PostgreSQL takes 2,704 a row with the company's id, and compresses no random text.
 LONGEST_KEY = 2400
@@ -125,3 +132,62 @@ def refuse_taken(
             field="email",
             holder_id=holder.id,
         )
+
+
+def refuse_held(tx: Tx, company_id: str, email_key: str) -> None:
+    """Raises Conflict where an active user signs in with this address although their record shows another."""
+    if _is_any_held(tx, company_id):
+        _refuse_signing_in(tx, company_id, None, email_key, None)
+
+
+def refuse_shared_address(tx: Tx, before: User, after: User) -> None:
+    """Raises Conflict where after this change two active people would sign in with one address.
+
+    It is asked where the e-mail of somebody who is here is new, and of whoever comes back. No constraint watches over
+    it: of two who do so at the same moment both may go through, and then the address leads to neither.
+    """
+    new = fold(after.email) != fold(before.email)
+    back = not before.active
+    if after.active and (new or back) and _is_any_held(tx, after.company_id):
+        held_key = fold(after.confirmed_email) if back and after.confirmed_email else None
+        _refuse_signing_in(tx, after.company_id, after, fold(after.email), held_key)
+
+
+def any_held(company_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether an address is held for anybody of a company: mostly not, and then nothing more is asked."""
+    return exists().where(_holders.c.company_id == company_id, _holders.c.confirmed_email_key.is_not(None))
+
+
+_ANY_HELD = select(any_held(bindparam("company", type_=Text())))
+
+
+def _is_any_held(tx: Tx, company_id: str) -> bool:
+    known = tx.holds
+    if known is None or known[0] != company_id:
+        row = tx.one(_ANY_HELD, {"company": company_id})
+        known = tx.holds = (company_id, row is not None and bool(row[0]))
+    return known[1]
+
+
+def _refuse_signing_in(tx: Tx, company_id: str, user: User | None, email_key: str | None, held_key: str | None) -> None:
+    for row in tx.all(_SIGNING_IN, {"company": company_id, "email_key": email_key, "held_key": held_key}):
+        other = User(*row)
+        if user is not None and other.id == user.id:
+            continue
+        if user is not None and fold(other.email) == held_key:
+            raise Conflict(
+                f"Sign-in links of user {user.id} go to an address that is the e-mail of user {other.id} by now. "
+                f"Archive that user, or confirm the present e-mail first: rollbook user confirm SUBDOMAIN {user.id}",
+                field="email",
+                holder_id=other.id,
+            )
+        raise Conflict(held_by(other), field="email", holder_id=other.id)
+
+
+def held_by(holder: User) -> str:
+    """Why nobody else is given an address that is held for somebody, and what to do."""
+    return (
+        f"Until a person confirms the new e-mail of user {holder.id}, they sign in with this one. If the new one is "
+        f"right, an administrator confirms it in Learning (rollbook user confirm SUBDOMAIN {holder.id}); if not, "
+        "correct it in Okta."
+    )

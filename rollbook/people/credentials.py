@@ -17,7 +17,7 @@ from rollbook.database import Row, Tx
 from rollbook.database.statements import Answer, Parameters
 from rollbook.database.tables import api_keys, companies, users
 from rollbook.errors import Unauthorized
-from rollbook.people import tokens
+from rollbook.people import claims, tokens
 from rollbook.people.keys import Scope
 from rollbook.people.record import COLUMNS, User
 from rollbook.people.tokens import Pepper, Token
@@ -46,7 +46,9 @@ _KEY = (
     api_keys.c.expires_at,
     api_keys.c.revoked_at,
     companies.c.subdomain,
-    companies.c.rules_version,  # what follows a change of people would have to ask for it
+    # What follows a change of people would have to ask for these.
+    companies.c.rules_version,
+    claims.any_held(companies.c.id),
 )
 _OF_KEY = len(_KEY)
 _KEYS = api_keys.join(companies, companies.c.id == api_keys.c.company_id)
@@ -95,13 +97,14 @@ class Claim:
         """Whose key it is. Raises Unauthorized."""
         self._rows = self._answer.all()
         row: Any = self._rows[0] if self._rows else self._key_alone()
-        key_id, digest, kept_scope, expires_at, revoked_at, subdomain, rules = row[:_OF_KEY] if row else _NO_KEY
+        key_id, digest, kept_scope, expires_at, revoked_at, subdomain, rules, held = row[:_OF_KEY] if row else _NO_KEY
         matches = pepper.matches(self._token.text, digest)
         expired = expires_at is not None and expires_at <= clock.text(now)
         named = self._subdomain is None or self._subdomain.strip().lower() == subdomain
         if not (matches and row and kept_scope == scope and named) or expired or revoked_at:
             raise Unauthorized(_REFUSED)
         self._tx.rules_version = (self._token.company_id, rules)
+        self._tx.holds = (self._token.company_id, bool(held))
         stale = pepper.previous is not None and digest != pepper.digest(self._token.text)
         return Holder(self._token.company_id, subdomain, key_id, scope, stale)
 
@@ -120,7 +123,7 @@ class Claim:
         return self._tx.one(_ALONE, {"company": self._token.company_id, "prefix": self._token.prefix})
 
 
-_NO_KEY = ("", "", "", None, None, "", None)
+_NO_KEY = ("", "", "", None, None, "", None, False)
 
 
 def claim(

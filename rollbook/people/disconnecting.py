@@ -6,6 +6,7 @@ What a source had is previewed first. The switch itself is one write; people fol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -19,7 +20,7 @@ from rollbook.database import Tx
 from rollbook.database.tables import okta_connections, okta_people, okta_runs
 from rollbook.database.tables import users as table
 from rollbook.errors import InvalidValue
-from rollbook.people import fields, keys, record, users
+from rollbook.people import alarms, fields, keys, record, users
 from rollbook.people.keys import Key
 from rollbook.people.record import User
 
@@ -30,6 +31,7 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 STEP = 50  # people in one write: provisioning waits for a write no longer than 50 ms
 DIRECTORY_STEP = 500  # rows of Okta's people forgotten in one write
+PULL_ALARMS: tuple[alarms.Kind, ...] = ("okta_attention", "okta_held")
 DROPPED = "The standard integration was switched off."
 
 
@@ -57,11 +59,13 @@ _COUNTS = (
 _OF_CONNECTION = okta_connections.c.company_id == bindparam("company")
 _STATE = select(okta_connections.c.state).where(_OF_CONNECTION)
 _SWITCH_OFF = update(okta_connections).where(_OF_CONNECTION)
-_DROP_RUNS = update(okta_runs).where(okta_runs.c.company_id == bindparam("company"), okta_runs.c.ended_at.is_(None))
+_OPEN_RUN = okta_runs.c.company_id == bindparam("company"), okta_runs.c.ended_at.is_(None)
+_OPEN_RUNS = select(okta_runs.c.id, okta_runs.c.state).where(*_OPEN_RUN).with_for_update()
+_DROP_RUNS = update(okta_runs).where(*_OPEN_RUN)
 
 
 def preview(tx: Tx, company_id: str, source: Source) -> Preview:
-    """What switching this source off would be about."""
+    """What switching this source off would be about. It walks through everybody, and so belongs into no write."""
     counted = {bool(active): count for active, count in tx.all(_COUNTS, {"company": company_id, "link": _LINK[source]})}
     privileged = users.search(
         tx,
@@ -88,21 +92,17 @@ def is_connected(tx: Tx, company_id: str, source: Source) -> bool:
     return state is not None and state[0] != "off"
 
 
-def begin(tx: Tx, company_id: str, source: Source, choice: Choice, *, actor: Actor, now: datetime) -> Preview:
-    """Switches a source off at once and queues what becomes of its people; returns what it had.
+def begin(tx: Tx, company_id: str, source: Source, choice: Choice, *, actor: Actor, now: datetime) -> None:
+    """Switches a source off at once and queues what becomes of its people.
 
     Its keys are revoked, or its token is deleted and the connection off; handed over, its fields are Learning's. It may
     be done again, with another choice.
     """
-    before = preview(tx, company_id, source)
     if source == "scim":
         for key in _keys(tx, company_id):
             keys.revoke(tx, company_id, key.id, actor=actor, now=now)
     else:
-        at = clock.text(now)
-        off = {"state": "off", "reason": None, "sealed_token": None, "updated_at": at}
-        tx.run(_SWITCH_OFF, {"company": company_id, **off})
-        tx.run(_DROP_RUNS, {"company": company_id, "state": "dropped", "reason": DROPPED, "ended_at": at})
+        _switch_pull_off(tx, company_id, actor=actor, now=now)
     if choice == "hand-over":
         for field in fields.all_of(tx, company_id):
             if field.owner == source:
@@ -111,28 +111,38 @@ def begin(tx: Tx, company_id: str, source: Source, choice: Choice, *, actor: Act
     events.record(tx, company_id, "SourceDisconnected", company_id, changes, actor=actor, now=now)
     payload = {"source": source, "choice": choice, "actor": str(actor)}
     queue.enqueue(tx, company_id, "disconnect_people", payload, waiting_key=source, now=now)
-    return before
 
 
-def step(tx: Tx, company_id: str, source: Source, choice: Choice, *, actor: Actor, now: datetime) -> int:
-    """Does what was chosen to the next STEP people, and says to how many: 0, nobody is left. Safe to run again: whoever
-    was done is the source's no longer. Once the source is on again, nothing is done: its people are its own again.
+def following(tx: Tx, company_id: str, source: Source, choice: Choice, *, after: str = "") -> list[str]:
+    """The ids of the next STEP people whom the choice concerns, in order. To find them may take a walk over many who
+    are done: it is read before the write, each time from where the last one ended.
+    """
+    if choice == "keep":
+        return []
+    query = select(table.c.id).where(*_left(company_id, source, choice), table.c.id > after)
+    return [row[0] for row in tx.search(query.order_by(table.c.id).limit(STEP))]
 
-    Nobody privileged is archived. At the end what was read of Okta's directory is forgotten.
+
+def step(
+    tx: Tx, company_id: str, source: Source, choice: Choice, ids: Sequence[str], *, actor: Actor, now: datetime
+) -> int:
+    """Does what was chosen to these people, as `following` found them, and says how many they are; of nobody, some of
+    what was read of Okta's directory is forgotten. 0: nothing is left. Safe to run again: whoever was done, or changed
+    meanwhile, is passed over. Once the source is on again, nothing is done: its people are its own again.
+
+    Nobody privileged is archived.
     """
     if is_connected(tx, company_id, source):
         return 0
-    if choice != "keep":
-        query = record.SELECT.where(*_left(company_id, source, choice)).order_by(table.c.id).limit(STEP)
-        people = users.search(tx, query.with_for_update())
-        for user in people:
-            if choice == "archive":
-                users.archive(tx, user, actor=actor, now=now)
-            else:
-                _hand_over(tx, user, actor=actor, now=now)
-        if people:
-            return len(people)
-    return _forget_directory(tx, company_id) if source == "okta" else 0
+    if not ids:
+        return _forget_directory(tx, company_id) if source == "okta" else 0
+    query = record.SELECT.where(*_left(company_id, source, choice), table.c.id.in_(ids)).order_by(table.c.id)
+    for user in users.search(tx, query.with_for_update()):
+        if choice == "archive":
+            users.archive(tx, user, actor=actor, now=now)
+        else:
+            _hand_over(tx, user, actor=actor, now=now)
+    return len(ids)
 
 
 def read_source(text: str) -> Source:
@@ -153,6 +163,20 @@ def read_choice(text: str) -> Choice:
 
 def _keys(tx: Tx, company_id: str) -> list[Key]:
     return [key for key in keys.search(tx, company_id) if key.scope == "scim" and not key.revoked_at]
+
+
+def _switch_pull_off(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> None:
+    """The connection is off and has no token, its open run ends, and nothing waits for anybody's yes any more."""
+    at = clock.text(now)
+    off = {"state": "off", "reason": None, "sealed_token": None, "updated_at": at}
+    tx.run(_SWITCH_OFF, {"company": company_id, **off})
+    dropped = tx.all(_OPEN_RUNS, {"company": company_id})
+    tx.run(_DROP_RUNS, {"company": company_id, "state": "dropped", "reason": DROPPED, "ended_at": at})
+    for run_id, state in dropped:
+        changes = {"state": [state, "dropped"]}
+        events.record(tx, company_id, "OktaRunDropped", run_id, changes, actor=actor, now=now)
+    for kind in PULL_ALARMS:
+        alarms.resolve(tx, company_id, kind, company_id, actor=actor, now=now)
 
 
 def _hand_over(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:

@@ -100,13 +100,11 @@ def about_everyone(tx: Tx, company_id: str) -> dict[str, Any] | None:
 
 
 def about_return(tx: Tx, user: User) -> dict[str, Any] | None:
-    """What the event of somebody's restore says, where something is assigned to whoever joins a group. Whoever was made
-    archived comes into the company only now.
-    """
+    """What the event of somebody's restore says, where something is assigned to whoever joins a group."""
     book = rulebook.of(tx, user.company_id)
     if book is None or not book.any_followed:
         return None
-    return {"followed": True, "is_new": user.archived_at == user.created_at}
+    return {"followed": True}
 
 
 def moved(tx: Tx, company_id: str, user_id: str, keys: Collection[str], *, actor: Actor, now: datetime) -> None:

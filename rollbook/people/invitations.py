@@ -43,6 +43,8 @@ def invite(
     if user is None:
         _refuse_given(tx, company_id, profile.email)
         user = users.create(tx, company_id, profile, role=role, actor=actor, now=now)
+    if not user.active:  # archived while their row was waited for
+        raise _archived(user)
     if user.role != role:
         raise Conflict(
             f"{user.display_name} is here already, as {user.role}; change that with: rollbook user role",
@@ -57,11 +59,7 @@ def invite(
 def welcome(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
     """Queues the welcome mail; does nothing where one waits already. Raises Conflict for an archived person."""
     if not user.active:
-        raise Conflict(
-            f"{user.display_name} is archived; restore them first: rollbook user restore",
-            field="archived_at",
-            holder_id=user.id,
-        )
+        raise _archived(user)
     states = outbox.put_since(tx, user.company_id, user.id, "welcome", since="")
     if any(state in _WAITING for state in states):
         return
@@ -70,16 +68,31 @@ def welcome(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
 
 
 def _refuse_given(tx: Tx, company_id: str, email: str) -> None:
-    """Raises Conflict where somebody has the address and does not sign in with it."""
+    """Raises Conflict where somebody has the address and does not sign in with it, or more than one does."""
+    both = address_holders.signing_in_with(tx, company_id, email)
+    if both:
+        raise Conflict(
+            f"Users {' and '.join(both)} sign in with this address. Say first whose it is: give one of them another "
+            "e-mail, or confirm the one that the record shows: rollbook user confirm SUBDOMAIN USER",
+            field="email",
+            holder_id=both[0],
+        )
     matches = address_holders.with_email(tx, company_id, email)
     if not matches:
         return
     user = min(matches, key=lambda match: not match.active)
-    if fold(user.sign_in_email) != fold(email):
-        message = (
-            f"This address was given to {user.display_name} by provisioning and is not confirmed; sign-in links go to "
-            f"the former one. If it is right: rollbook user confirm SUBDOMAIN {user.id}"
-        )
-    else:
-        message = f"{user.display_name} is archived; restore them first: rollbook user restore"
+    if fold(user.sign_in_email) == fold(email):
+        raise _archived(user)
+    message = (
+        f"This address was given to {user.display_name} by provisioning and is not confirmed; sign-in links go to "
+        f"the former one. If it is right: rollbook user confirm SUBDOMAIN {user.id}"
+    )
     raise Conflict(message, field="email", holder_id=user.id)
+
+
+def _archived(user: User) -> Conflict:
+    return Conflict(
+        f"{user.display_name} is archived; restore them first: rollbook user restore",
+        field="archived_at",
+        holder_id=user.id,
+    )

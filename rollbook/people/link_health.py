@@ -153,6 +153,8 @@ _CLICKS = {
     "nothing": "Nothing: Okta holds this account's id, and its next write to {name} links it. To see it now, change an "
     "attribute of theirs in Okta.",
     "next_run": "Nothing: the next run of the standard integration archives {name}, within its guards.",
+    "watched": "Nothing: each run of the standard integration looks after {name}, and archives them once Okta reports "
+    "them gone.",
     "decide": "If {name} has left, archive them: rollbook user archive. If not, record the right external id: rollbook "
     "user link.",
     "choose": "Record the external id of the right person in Okta: rollbook user link. Or correct the user name or the "

@@ -7,7 +7,7 @@ the same names only tell which person of Okta's a user seems to be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import ColumnElement, bindparam, or_, select
@@ -49,8 +49,9 @@ class _Person:
 
 
 UNSEEN = View("unknown", "", "either")
+_CLICKS_FOR_SCIM = frozenset({"provision", "import", "either", "reassign"})
 _NOT_ASSIGNED = frozenset({"DEPROVISIONED", "INACTIVE", "REVOKED", "SUSPENDED", "UNASSIGNED"})
-_CONNECTION = select(okta_connections.c.app_id).where(
+_CONNECTION = select(okta_connections.c.app_id, okta_connections.c.mode).where(
     okta_connections.c.company_id == bindparam("company"), okta_connections.c.state != "off"
 )
 # The newest run that has read everything: what it set aside, it set aside for a reason.
@@ -77,7 +78,12 @@ def views(tx: Tx, company_id: str, people: Sequence[User]) -> dict[str, View]:
     if connection is None or not people:
         return {user.id: UNSEEN for user in people}
     seen = _Seen(tx, company_id, people)
-    return {user.id: seen.of(user, app=connection[0] is not None) for user in people}
+    app, mode = connection
+    found = {user.id: seen.of(user, app=app is not None) for user in people}
+    if mode == "full":  # no SCIM: whoever is known needs no click
+        known = [user.id for user in people if user.link == "known" and found[user.id].click in _CLICKS_FOR_SCIM]
+        found |= {user_id: replace(found[user_id], click="watched") for user_id in known}
+    return found
 
 
 def is_watched(tx: Tx, company_id: str) -> bool:
@@ -132,6 +138,8 @@ def _status(person: _Person, user: User, *, app: bool) -> tuple[Status, str, str
         return "deprovisioned", "Okta reports the person as deactivated.", "next_run"
     if not app:
         return "unknown", "", "either"
+    if person.app_status == "UNREADABLE":
+        return "unknown", "Okta's record of the person's assignment could not be read.", "either"
     if person.app_status is None or person.app_status in _NOT_ASSIGNED:
         return "not assigned", "In Okta the person is not assigned to the app.", "import"
     if person.app_external_id is None:

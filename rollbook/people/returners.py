@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import bindparam
 
-from rollbook import clock
 from rollbook.activity import events
 from rollbook.activity.events import Actor, Event
 from rollbook.database import Tx
@@ -75,9 +74,11 @@ def join(tx: Tx, old: User, new: User, *, actor: Actor, now: datetime) -> User:
         old = deletion.delete(tx, old, actor=actor, now=now)
     kinds = [("UserJoined", {"joined_into": [None, new.id]})]
     users.change(tx, old, {"joined_into": new.id}, kinds, actor=actor, now=now)
-    if old.archived_at is not None and not users.back_since(tx, new.company_id, new.id):
-        # The time between the two records is their time away: what fell due in it is no news.
-        users.change(tx, new, {"away_from": old.archived_at, "away_until": clock.text(now)}, [], actor=actor, now=now)
+    gone_at, came_at = old.archived_at, new.created_at
+    if gone_at is not None and gone_at < came_at and users.back_since(tx, new.company_id, new.id) is None:
+        # The time between the two records is their time away: what fell due in it is no news. What was asked of the new
+        # record counts as it did, whenever it is found out that both are one person.
+        users.change(tx, new, {"away_from": gone_at, "away_until": came_at}, [], actor=actor, now=now)
     changes, about = {"joined_from": [None, old.id]}, {"joined_from": old.id}
     events.record(tx, new.company_id, "UserJoined", new.id, changes, about=about, actor=actor, now=now)
     moved = memberships.inherit(tx, old, new, actor=actor, now=now)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from rollbook import clock
 from rollbook.activity import events, outbox
@@ -20,7 +20,7 @@ from rollbook.database import Tx
 from rollbook.database.statements import Answer
 from rollbook.database.tables import users
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import addresses, alarms, claims, field_values, following, profiles, record, sign_in
+from rollbook.people import addresses, claims, field_values, following, profiles, record, sign_in, watches
 from rollbook.people.credentials import LookUp
 from rollbook.people.profiles import Profile
 from rollbook.people.record import NOT_SHOWN, OF_COMPANY, SELECT, User, kept_changes, profile_of
@@ -36,9 +36,6 @@ _UPDATE = sa.update(users).where(*ONE)
 BY_ID = LookUp(sa.and_(*ONE))
 BY_ID_LOCKED = LookUp(sa.and_(*ONE), lock=True)
 _BACK_SINCE = select(users.c.away_until).where(*ONE)
-_ACTIVE_ADMINS = select(func.count()).where(
-    OF_COMPANY, users.c.role == "admin", users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
-)
 
 
 def ask(tx: Tx, company_id: str, user_id: str, *, lock: bool = False) -> Answer:
@@ -66,7 +63,9 @@ def get(tx: Tx, company_id: str, user_id: str, *, lock: bool = False) -> User:
 
 
 def back_since(tx: Tx, company_id: str, user_id: str) -> str | None:
-    """When somebody was last restored; None where they never were."""
+    """When somebody last came back: was restored, or made anew after a record that was joined to this one; None where
+    they never were away.
+    """
     row = tx.one(_BACK_SINCE, {"company": company_id, "user": user_id})
     return row[0] if row else None
 
@@ -111,6 +110,8 @@ def create(
     keys = claims.keys_of(user)
     if tx.careful and not vetted:
         claims.refuse_taken(tx, company_id, None, keys["user_name_key"], profile.external_id, keys["email_claim"])
+    if active and not vetted:
+        claims.refuse_held(tx, company_id, keys["email_claim"])
     tx.run(_INSERT, msgspec.structs.asdict(user) | keys)
     changes: dict[str, list[Any]] = {"role": [None, role], "link": [None, link]}
     changes |= {name: [None, text] for name, text in zip(profiles.TEXT_FIELDS, texts, strict=True) if text is not None}
@@ -254,7 +255,10 @@ def change(
     if tx.careful:
         names = keys.get("user_name_key"), values.get("external_id"), keys.get("email_claim")
         claims.refuse_taken(tx, user.company_id, user, *names)
+    claims.refuse_shared_address(tx, user, after)
     tx.run(_UPDATE, {"company": user.company_id, "user": user.id, **written, **keys})
+    if held:
+        tx.holds = None
     about = following.about_return(tx, user) if after.active and not user.active else None
     for kind, changes in kinds:
         of_kind = about if kind == "UserRestored" else None
@@ -268,9 +272,7 @@ def change(
         outbox.cancel_all(tx, user.company_id, user.id, reason="The person was archived.", now=now)
     if after.email != user.email or after.user_name != user.user_name:
         addresses.settle_change(tx, user, after, actor=actor, now=now)
-    if after.active and not user.active:
-        _watch_restored(tx, after, actor=actor, now=now)
-    _watch_admins(tx, user, after, actor=actor, now=now)
+    watches.changed(tx, user, after, actor=actor, now=now)
     return after
 
 
@@ -287,26 +289,6 @@ def _restored(user: User, now: datetime) -> dict[str, Any]:
     """Back, with the time away: what fell due in it is listed as returned and no mail tells of it."""
     away = {"away_from": user.archived_at, "away_until": clock.text(now)}
     return {"archived_at": None, "archived_by": None, **away}
-
-
-def _watch_admins(tx: Tx, before: User, after: User, *, actor: Actor, now: datetime) -> None:
-    """An archive, or another role, is honoured; that nobody is left who could undo it in Learning must not stay unseen.
-    An administrator who is back settles it; one who is made is to read of it.
-    """
-    was, is_ = (user.active and user.role == "admin" for user in (before, after))
-    if is_ and not before.active:
-        alarms.resolve(tx, after.company_id, "last_admin_archived", after.company_id, actor=actor, now=now)
-    if is_ or not was:
-        return
-    row = tx.one(_ACTIVE_ADMINS, {"company": after.company_id})
-    if row is not None and row[0] == 0:
-        alarms.sound(tx, after.company_id, "last_admin_archived", after.company_id, {"user_id": after.id}, now=now)
-
-
-def _watch_restored(tx: Tx, user: User, *, actor: Actor, now: datetime) -> None:
-    if user.privileged and actor.kind in ("scim", "okta"):
-        detail = {"role": user.role, "by": str(actor)}
-        alarms.sound(tx, user.company_id, "privileged_restored", user.id, detail, now=now)
 
 
 def _encode(kept: Mapping[str, Any]) -> str:

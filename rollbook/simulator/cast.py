@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from rollbook import clock
 from rollbook.simulator.app import ProvisioningApp, Task, user_path
 from rollbook.simulator.bodies import JSON
 from rollbook.simulator.browser import Browser, Page
 from rollbook.simulator.checks import Found, UnmetError, expect
 from rollbook.simulator.lifecycle import expect_synchronized
+from rollbook.simulator.org import Org
 from rollbook.simulator.people import Assignment, OktaUser, staff
 from rollbook.simulator.stage import Stage
 from rollbook.simulator.wire import Wire
@@ -38,6 +41,7 @@ MONA = _member(1, "Mona", "Manager", "Head of Support", "Lyon", "Support")
 CLEO = _member(2, "Cleo", "Creator", "Author", "Berlin", "Engineering")
 LEO = _member(3, "Leo", "Learner", "Technician", "Leeds", "Support")
 NORA = _member(4, "Nora", "Newman", "Dispatcher", "Porto", "Operations")
+EMIL = _member(6, "Emil", "Earlier", "Storekeeper", "Ghent", "Operations")
 
 
 @dataclass(kw_only=True)
@@ -53,6 +57,8 @@ class Play:
     stage: Stage
     wizard: ProvisioningApp
     catalogue: ProvisioningApp
+    org: Org
+    org_address: str
     hires: list[OktaUser] = field(default_factory=lambda: staff(HIRES, seed=1))
     tick: Tick = lambda: None
     links: dict[str, str] = field(default_factory=Found)
@@ -62,6 +68,7 @@ class Play:
     log: list[JSON] = field(default_factory=list)
     leo: Browser = field(default_factory=Browser)
     leos_page: Page | None = None
+    latest_slot: datetime = field(default_factory=clock.now)
 
     def ask(self, *arguments: str) -> Any:
         return self.stage.command(*arguments)

@@ -15,6 +15,9 @@ from rollbook.simulator import departures, refusals, scenes, training
 from rollbook.simulator.app import Kind, ProvisioningApp
 from rollbook.simulator.cast import Play
 from rollbook.simulator.checks import Step, UnmetError, expect, play
+from rollbook.simulator.integration import integration
+from rollbook.simulator.org import Org
+from rollbook.simulator.org_server import OrgServer
 from rollbook.simulator.screen import Screen
 from rollbook.simulator.stage import Stage, StageError, set_stage
 from rollbook.simulator.story import acceptance
@@ -34,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.say(str(error), style="bold red")
         return 1
     try:
-        return _demo(stage, screen, once=asked.once)
+        wizard = _app(stage)
+        with OrgServer(Org(wizard)) as served:
+            return _demo(stage, wizard, served, screen, once=asked.once)
     except StageError as error:
         screen.say(str(error), style="bold red")
         return 1
@@ -45,13 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stage.close()
 
 
-def _demo(stage: Stage, screen: Screen, *, once: bool) -> int:
+def _demo(stage: Stage, wizard: ProvisioningApp, served: OrgServer, screen: Screen, *, once: bool) -> int:
     screen.say("Rollbook, a simulated Okta and a mail sink, all on this machine.", style="bold")
     screen.say(f"Rollbook {stage.base_url}   SCIM {stage.scim_url}   mail 127.0.0.1:{stage.sink.port}", "dim")
+    stage.environment["ROLLBOOK_OKTA_HOSTS"] = served.host
     start = time.perf_counter()
     stage.start()
     screen.say(f"Rollbook was ready after {time.perf_counter() - start:.1f} seconds.", style="dim")
-    demo = Play(stage=stage, wizard=_app(stage), catalogue=_app(stage, "catalogue", "bearer", "plus"))
+    catalogue = _app(stage, "catalogue", "bearer", "plus")
+    demo = Play(stage=stage, wizard=wizard, catalogue=catalogue, org=served.org, org_address=served.address)
     umbra = _app(stage, user="umbra")
     try:
         _play(demo, umbra, screen)
@@ -91,6 +98,7 @@ def _play(demo: Play, umbra: ProvisioningApp, screen: Screen) -> None:
         "Leavers": lambda: departures.leavers(demo),
         "Returners": lambda: departures.returners(demo),
         "A second app": lambda: departures.second_app(demo),
+        "The standard integration": lambda: integration(demo),
         "Refusals and tasks": lambda: refusals.refusals(demo),
         "Another company": lambda: refusals.sealed(demo, umbra),
         "The provisioning log": lambda: refusals.log(demo),

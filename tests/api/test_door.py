@@ -39,6 +39,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/users"): {"email": "new@acme.example", "given_name": "New", "family_name": "Nettle"},
     ("PATCH", "/users/{user_id}"): {"location": "Turin"},
     ("PUT", "/users/{user_id}/role"): {"role": "manager"},
+    ("PUT", "/users/{user_id}/exemption"): {"reason": "A contractor"},
     ("POST", "/groups"): {"name": "New"},
     ("PATCH", "/groups/{group_id}"): {"name": "Renamed"},
     ("PUT", "/groups/{group_id}/rule"): {"rule": 'location = "Lyon"'},

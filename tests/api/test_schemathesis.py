@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api
+from tests.api.test_okta import connect
 from tests.cast import LEO, MONA, scim_user
 from tests.servers import ThreadServer, clean_environment
 
@@ -54,6 +55,8 @@ def populate(api: Api) -> None:
     api.tenant.scim.post("/Users", json=scim_user(LEO))
     api.send("POST", "/groups", {"name": "Bakers"}, 201)
     api.send("POST", "/fields", {"name": "Region"}, 201)
+    connect(api)
+    api.send("POST", "/okta/runs", {"purpose": "preview"}, 202)
 
 
 @pytest.mark.long

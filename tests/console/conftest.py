@@ -13,7 +13,9 @@ from rollbook.people.profiles import Profile
 from rollbook.people.roles import Role
 from tests.cast import ADA
 from tests.conftest import House, Tenant
+from tests.console.browsing import WATCH, Trap
 from tests.console.desk import Desk, person, seated
+from tests.okta_pull.pull import Company, company_of
 from tests.servers import ThreadServer
 
 ARGUMENTS = (
@@ -54,6 +56,36 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
+def visitor(browser: Browser) -> Iterator[Callable[..., Trap]]:
+    """Opens pages that remember every dialog, error and breach of the content security policy."""
+    contexts = []
+
+    def open_(*, width: int = 1280, script: bool = True, scheme: str = "light", time_zone: str | None = None) -> Trap:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            java_script_enabled=script,
+            color_scheme=scheme,  # type: ignore[arg-type]
+            timezone_id=time_zone,
+        )
+        contexts.append(context)
+        context.add_init_script(WATCH)
+        trap = Trap(context.new_page())
+
+        def on_dialog(dialog: object) -> None:
+            trap.caught.append(f"dialog {dialog}")
+            dialog.dismiss()  # type: ignore[attr-defined]
+
+        trap.page.on("dialog", on_dialog)
+        trap.page.on("console", lambda message: trap.caught.append(message.text) if message.type == "error" else None)
+        trap.page.on("pageerror", lambda error: trap.caught.append(str(error)))
+        return trap
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
 def sit(house: House, server: ThreadServer) -> Iterator[Callable[..., Desk]]:
     """Seats somebody new: `sit(acme, MONA, "manager")`."""
     desks: list[Desk] = []
@@ -65,6 +97,13 @@ def sit(house: House, server: ThreadServer) -> Iterator[Callable[..., Desk]]:
     yield seat
     for desk in desks:
         desk.http.close()
+
+
+@pytest.fixture
+def okta(house: House, acme: Tenant) -> Iterator[Company]:
+    """Acme's Okta, a simulated org; the standard integration is not configured yet."""
+    with company_of(house, acme.id) as company:
+        yield company
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -116,3 +117,8 @@ def seated(house: House, url: str, user: User) -> Desk:
 def open_alarms(house: House, company_id: str) -> Iterator[alarms.Alarm]:
     """The alarms that nobody has settled."""
     return iter(house.read(lambda tx: alarms.open_ones(tx, company_id)))
+
+
+def named(page: Page) -> list[str]:
+    """Whom the rows of a list on the page are about."""
+    return re.findall(r'<h3 class="name"><a [^>]*><bdi>(.*?)</bdi>', page.html)

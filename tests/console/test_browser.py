@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from rollbook import clock
 from rollbook.people import keys
 from rollbook.people.profiles import Profile
-from tests.cast import ADA, CLEO, DEACTIVATE, LEO, REACTIVATE, patch, scim_user
+from tests.cast import CLEO, DEACTIVATE, LEO, REACTIVATE, patch, scim_user
 from tests.conftest import House, Tenant
-from tests.console.desk import OPERATOR, link_of, open_alarms, person
+from tests.console.browsing import FAINT, SCRIPTS, TOO_WIDE, Trap, check_it_can_be_read_aloud, sign_in, sqlite_alone
+from tests.console.desk import OPERATOR, open_alarms, person
 from tests.servers import ThreadServer
-
-sqlite_alone = pytest.mark.parametrize("engine", ["sqlite"], indirect=True, scope="session")
-
-SCRIPTS = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(2)>',
-    "'><svg onload=alert(3)>",
-    "{{ 7 * 7 }}</title><script>alert(4)</script>",
-    "javascript:alert(5)",
-)
-_WATCH = "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
-
-
-@dataclass
-class Trap:
-    """A page, and whatever a script on it gave away."""
-
-    page: Page
-    caught: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def visitor(browser: Browser) -> Iterator[Callable[..., Trap]]:
-    """Opens pages that remember every dialog, error and breach of the content security policy."""
-    contexts = []
-
-    def open_(*, width: int = 1280, script: bool = True, scheme: str = "light") -> Trap:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            java_script_enabled=script,
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        contexts.append(context)
-        context.add_init_script(_WATCH)
-        trap = Trap(context.new_page())
-
-        def on_dialog(dialog: object) -> None:
-            trap.caught.append(f"dialog {dialog}")
-            dialog.dismiss()  # type: ignore[attr-defined]
-
-        trap.page.on("dialog", on_dialog)
-        trap.page.on("console", lambda message: trap.caught.append(message.text) if message.type == "error" else None)
-        trap.page.on("pageerror", lambda error: trap.caught.append(str(error)))
-        return trap
-
-    yield open_
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture
@@ -85,14 +36,6 @@ def busy(house: House, acme: Tenant) -> Tenant:
     minute = clock.text(clock.now())[:16]
     house.write(lambda tx: keys.note_failures(tx, acme.id, {minute: 2}))
     return acme
-
-
-def _sign_in(page: Page, house: House, server: ThreadServer, acme: Tenant) -> None:
-    """As Ada does: the link, the button."""
-    user = person(house, acme.id, ADA, "admin")
-    page.goto(f"{server.url}/sign-in/{link_of(house, user)}")
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/provisioning")
 
 
 @sqlite_alone
@@ -129,7 +72,7 @@ def test_what_a_person_typed_never_runs(
     house.write(lambda tx: keys.issue(tx, acme.id, "scim", label=SCRIPTS[1], **issue))  # type: ignore[arg-type]
     trap = visitor()
     page = trap.page
-    _sign_in(page, house, server, acme)
+    sign_in(page, house, server, acme)
     for script in SCRIPTS:
         assert script in page.locator("main").inner_text()
     addresses = [link.get_attribute("href") or "" for link in page.locator("main a").all()]
@@ -150,7 +93,7 @@ def test_nothing_is_wider_than_the_screen(
     width: int, visitor: Callable[..., Trap], house: House, server: ThreadServer, busy: Tenant
 ) -> None:
     page = visitor(width=width).page
-    _sign_in(page, house, server, busy)
+    sign_in(page, house, server, busy)
     alarm = next(open_alarms(house, busy.id))
     pages = [
         link.get_attribute("href") for link in page.locator("main a[href*='/alarms/'], a[href*='/returners/']").all()
@@ -158,12 +101,7 @@ def test_nothing_is_wider_than_the_screen(
     assert alarm.id in str(pages) or len(pages) > 1
     for address in ("/provisioning", *pages, "/nothing", "/sign-in/nonsense"):
         page.goto(f"{server.url}{address}")
-        overflow = page.evaluate(
-            "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
-            ".map(e => e.outerHTML.slice(0, 80))"
-        )
-        assert overflow == [], address
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+        assert page.evaluate(TOO_WIDE) == [], address
 
 
 @sqlite_alone
@@ -171,7 +109,7 @@ def test_everything_works_without_script(
     visitor: Callable[..., Trap], house: House, server: ThreadServer, busy: Tenant
 ) -> None:
     page = visitor(script=False).page
-    _sign_in(page, house, server, busy)
+    sign_in(page, house, server, busy)
     assert page.get_by_role("button", name="Copy").count() == 0
     page.get_by_role("link", name="Confirm this address").click()
     page.get_by_role("button", name="Confirm this address").click()
@@ -194,7 +132,7 @@ def test_copy_copies(visitor: Callable[..., Trap], house: House, server: ThreadS
     trap = visitor()
     page = trap.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    _sign_in(page, house, server, busy)
+    sign_in(page, house, server, busy)
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == "http://127.0.0.1:8000/scim/v2"
@@ -206,26 +144,11 @@ def test_pages_can_be_read_aloud_and_walked_by_keyboard(
     visitor: Callable[..., Trap], house: House, server: ThreadServer, busy: Tenant
 ) -> None:
     page = visitor().page
-    _sign_in(page, house, server, busy)
+    sign_in(page, house, server, busy)
     first = page.locator("main a[href*='/alarms/']").first.get_attribute("href")
     for address in ("/provisioning", first, "/nothing", "/sign-in/nonsense"):
         page.goto(f"{server.url}{address}")
-        levels = [
-            int(name[1]) for name in page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(e => e.tagName)")
-        ]
-        assert levels[0] == 1
-        assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in pairwise(levels)), levels
-        assert page.locator("html").get_attribute("lang") == "en"
-        assert page.evaluate("[...document.images].every(image => image.hasAttribute('alt'))")
-        nameless = "e => !e.labels?.length && !e.textContent.trim() && e.type !== 'hidden'"
-        assert page.evaluate(f"[...document.querySelectorAll('input,button,select')].filter({nameless}).length") == 0
-        assert page.evaluate("[...document.querySelectorAll('a')].filter(a => !a.textContent.trim()).length") == 0
-        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
-        assert len(ids) == len(set(ids))
-        for attribute in ("aria-labelledby", "aria-describedby"):
-            named = f"e => document.getElementById(e.getAttribute('{attribute}'))"
-            assert page.evaluate(f"[...document.querySelectorAll('[{attribute}]')].every({named})")
+        check_it_can_be_read_aloud(page)
     page.goto(f"{server.url}/provisioning")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
@@ -239,28 +162,8 @@ def test_every_text_stands_out_from_its_ground(
     scheme: str, visitor: Callable[..., Trap], house: House, server: ThreadServer, busy: Tenant
 ) -> None:
     page = visitor(scheme=scheme).page
-    _sign_in(page, house, server, busy)
-    faint = page.evaluate(_FAINT)
+    sign_in(page, house, server, busy)
+    faint = page.evaluate(FAINT)
     assert faint == []
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(246, 247, 245)") == (scheme == "light")
-
-
-# Every element with words of its own: the contrast (WCAG 2.2, 1.4.3) with the nearest opaque ground behind it.
-_FAINT = """
-(() => {
-  const parse = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
-  const light = ([r, g, b]) => [r, g, b].map(c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = e => { for (; e; e = e.parentElement) {
-    const c = parse(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c; } return [255, 255, 255, 1]; };
-  const found = [];
-  for (const e of document.querySelectorAll('body *')) {
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
-    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 90)}`);
-  }
-  return found;
-})()
-"""

@@ -7,15 +7,22 @@ from collections.abc import Callable
 import pytest
 from starlette.routing import Route
 
+from rollbook import clock
 from rollbook.console import alarms as console_alarms
 from rollbook.console import pages
-from tests.cast import LEO, MONA, scim_user
+from rollbook.people import exemptions
+from tests.cast import CLEO, LEO, MONA, scim_user
 from tests.conftest import House, Tenant
-from tests.console.desk import Desk, link_of, open_alarms, person
+from tests.console.desk import OPERATOR, Desk, link_of, open_alarms, person
 from tests.console.learning import assigned, published_lesson, published_path
+from tests.console.okta import held_for_rita
+from tests.okta_pull.pull import Company
 
 # Asks for a link; whoever sends it is nobody yet, so there is nothing to have a token of. See test_link_requests.py.
 ASKS = "/sign-in"
+
+# What is done at an address with {action}, by what else stands in it.
+ACTIONS = {"{user:uuid}": "lift", "{change:uuid}": "restore", "{run:uuid}": "drop", "": "confirm"}
 
 FOREIGN = (
     {"Origin": "https://evil.example"},
@@ -29,7 +36,7 @@ FOREIGN = (
 
 
 @pytest.fixture
-def posts(house: House, acme: Tenant, ada: Desk) -> Callable[[], list[tuple[str, str]]]:
+def posts(house: House, acme: Tenant, okta: Company, ada: Desk) -> Callable[[], list[tuple[str, str]]]:
     """Every address of the route table that takes a POST, filled in with things that are there, and its right token."""
     held = person(house, acme.id, MONA, "manager")
     moved = scim_user(MONA, emails=[{"value": "else@acme.example", "primary": True}])
@@ -38,18 +45,24 @@ def posts(house: House, acme: Tenant, ada: Desk) -> Callable[[], list[tuple[str,
     assert acme.scim.delete(f"/Users/{old}").status_code == 204
     new = acme.scim.post("/Users", json=scim_user(LEO)).json()["id"]
     alarm = next(open_alarms(house, acme.id))
+    cleo = person(house, acme.id, CLEO)
+    house.write(lambda tx: exemptions.exempt(tx, cleo, "A contractor", actor=OPERATOR, now=clock.now()))
+    run = held_for_rita(okta)
+    (archived,) = (change for change in okta.plan(run, "archive") if change.state == "applied")
     lesson = published_lesson(house, acme)
     alone, within = assigned(house, ada, lesson), assigned(house, ada, published_path(house, acme, [lesson]))
 
     def addresses() -> list[tuple[str, str]]:
         link = link_of(house, ada.user)
         link_token = ada.open(f"/sign-in/{link}").forms[0].fields["form_token"]
-        filled = {"{alarm:uuid}": alarm.id, "{action}": "confirm", "{old:uuid}": old, "{new:uuid}": new}
-        filled["{lesson:uuid}"] = lesson.id
+        filled = {"{alarm:uuid}": alarm.id, "{user:uuid}": cleo.id, "{old:uuid}": old, "{new:uuid}": new}
+        filled |= {"{lesson:uuid}": lesson.id, "{run:uuid}": run.id, "{change:uuid}": archived.id}
+        filled["{purpose}"] = "preview"
         found = []
         for route in pages.routes(house.installation):
             if isinstance(route, Route) and "POST" in (route.methods or set()) and route.path != ASKS:
                 address = route.path.replace("{token}", link)
+                filled["{action}"] = next(slug for name, slug in ACTIONS.items() if name in address)
                 filled["{assignment:uuid}"] = within.id if "{lesson:uuid}" in address else alone.id
                 for name, value in filled.items():
                     address = address.replace(name, value)
@@ -60,7 +73,7 @@ def posts(house: House, acme: Tenant, ada: Desk) -> Callable[[], list[tuple[str,
 
 
 def test_the_route_table_holds_the_forms_we_know_of(posts: Callable[[], list[tuple[str, str]]]) -> None:
-    assert len(posts()) == 6
+    assert len(posts()) == 10
     assert not [path for path, _ in posts() if "{" in path]
 
 
@@ -78,8 +91,9 @@ def test_no_form_from_another_site_even_with_the_token(posts: Callable[[], list[
 
 
 def test_every_form_with_its_token_is_taken(posts: Callable[[], list[tuple[str, str]]], ada: Desk) -> None:
-    # Signing out comes last, since it ends the session that the others need.
-    for path, token in sorted(posts(), key=lambda entry: entry[0] == "/sign-out"):
+    # There is one run at a time, so another begins after that one; signing out ends the session that all others need.
+    last = ("/provisioning/standard/begin/preview", "/sign-out")
+    for path, token in sorted(posts(), key=lambda entry: last.index(entry[0]) if entry[0] in last else -1):
         if not path.startswith("/sign-in/"):
             token = ada.token()  # the link has opened a new session by now
         own = {"Origin": str(ada.http.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,8 @@ def test_a_mail_server_that_hangs_delays_nothing_else(own: Installation) -> None
     async def work() -> None:
         running = asyncio.create_task(worker.run(own.database, post=post))
         await until(lambda: {mail.state for id_ in (acme, umbra) for mail in box(own, id_)} == {"sending"})
-        own.database.engine.write(
-            lambda tx: queue.enqueue(tx, acme, "watch_archives", {}, waiting_key="watch", now=clock.now())
-        )
-        await until(lambda: not open_tasks(own, acme, "watch_archives"))
+        own.database.engine.write(lambda tx: queue.enqueue(tx, acme, "remind", {}, waiting_key="day", now=clock.now()))
+        await until(lambda: not open_tasks(own, acme, "remind"))
         assert {mail.state for mail in box(own, acme)} == {"sending"}
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -131,3 +130,24 @@ def test_many_companies_have_their_mail_delivered(own: Installation, sink: Sink)
     asyncio.run(worker.run(own.database, post=Post(own, Server(HOST, sink.port)), once=True))
     assert [mail.state for id_ in ids for mail in box(own, id_)] == ["sent"] * len(ids)
     assert len(sink.received) == len(ids)
+
+
+def test_mail_whose_task_was_given_up_is_taken_up_again(own: Installation, sink: Sink) -> None:
+    acme = company_with_mail(own, "acme")
+    write = own.database.engine.write
+
+    def give_up(tx: Any) -> None:
+        task = queue.claim(tx, acme, only=outbox.DELIVER, now=clock.now())
+        assert task is not None
+        assert queue.postpone(tx, replace(task, attempts=queue.ATTEMPTS), "Broken", now=clock.now())
+
+    write(give_up)
+    assert [task.name for task in own.database.engine.read(lambda tx: queue.given_up(tx, acme))] == [outbox.DELIVER]
+    write(lambda tx: queue.enqueue(tx, acme, "prune", {}, now=clock.now()))  # as every day, and when a worker starts
+    asyncio.run(worker.run(own.database, post=Post(own, Server(HOST, sink.port)), once=True))
+    assert [mail.state for mail in box(own, acme)] == ["sent"]
+
+
+def test_mail_that_is_to_be_delivered_is_not_asked_for_twice(own: Installation) -> None:
+    acme = company_with_mail(own, "acme")
+    assert not own.database.engine.write(lambda tx: outbox.ask_again(tx, acme, now=clock.now()))

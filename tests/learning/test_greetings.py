@@ -111,3 +111,18 @@ def test_what_a_group_was_assigned_while_they_were_away_is_not_theirs(school: Sc
     assert work(school)
     assert titles(school, leo) == []
     assert school.mail(leo) == []
+
+
+def test_whoever_was_made_archived_and_came_and_went_at_once_receives_what_there_was_when_they_came(
+    school: School,
+) -> None:
+    leo = school.hire(LEO, active=False)
+    school.do(group_assignments.create, school.everyone(), school.lesson())
+    work(school)
+    for verb in (users.restore, users.archive):
+        leo = school.do(verb, leo)
+    school.do(group_assignments.create, school.everyone(), school.lesson("Knives"))
+    work(school)
+    school.do(users.restore, leo)
+    work(school)
+    assert titles(school, leo) == ["Food safety"]

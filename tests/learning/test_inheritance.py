@@ -94,6 +94,28 @@ def test_what_fell_due_between_the_two_records_is_returned_and_no_news(school: S
     ]
 
 
+def test_what_is_asked_of_the_new_record_is_overdue_and_told_of_whenever_the_two_are_joined(school: School) -> None:
+    def at(day: str) -> dict[str, Any]:
+        return {"now": clock.moment(f"{day}T12:00:00.000000Z")}
+
+    leo = school.hire(**at("2026-01-01"))
+    old = school.do(deletion.delete, leo, **at("2026-01-15"))
+    new = school.hire(AGAIN, **at("2026-02-01"))
+    given = school.assign(new, school.lesson(), due_on="2026-02-20", **at("2026-02-02"))
+    school.do(returners.join, old, new, **at("2026-02-26"))
+    wanted = reminders.occasions(date(2026, 2, 27), reminder_days=[1], overdue_days=[7])
+    assert [one.assignment_id for one in school.ask(reminders.due, school.id, wanted)] == [given.id]
+    assert school.ask(assignments.returned, school.ask(users.get, school.id, new.id)) == []
+
+
+def test_two_records_that_were_there_at_the_same_time_leave_no_time_away(school: School) -> None:
+    leo = school.hire()
+    other = school.hire(MONA)
+    old = school.do(deletion.delete, leo)
+    school.do(returners.join, old, other)
+    assert school.ask(users.back_since, school.id, other.id) is None
+
+
 def test_two_halves_of_a_path_are_a_whole_one(school: School) -> None:
     leo, one, two, three = school.hire(), school.lesson("One"), school.lesson("Two"), school.lesson("Three")
     half, whole = school.path(one, two, three, title="Half"), school.path(one, two, title="Whole")

@@ -19,7 +19,7 @@ from rollbook.activity import outbox
 from rollbook.activity.events import Actor
 from rollbook.mail import letters
 from rollbook.mail.letters import Claimed
-from rollbook.people import users
+from rollbook.people import deletion, returners, users
 from rollbook.people.record import User
 from tests.cast import LEO
 from tests.mail.conftest import PostedSchool
@@ -87,7 +87,6 @@ def test_whoever_comes_back_gets_the_next_mail_and_no_old_one(school: PostedScho
     ]
 
 
-@pytest.mark.long
 def test_a_mail_that_was_put_off_while_they_were_archived_does_not_follow_them_back(
     school: PostedSchool, sink: Sink, leo: User
 ) -> None:
@@ -104,6 +103,18 @@ def test_a_mail_that_was_put_off_while_they_were_archived_does_not_follow_them_b
     assert school.states(leo) == [("first", "cancelled")]
 
 
+def test_two_records_that_turn_out_to_be_one_person_cost_them_no_mail(
+    school: PostedSchool, sink: Sink, leo: User
+) -> None:
+    school.do(deletion.delete, leo)
+    again = school.hire(LEO)
+    school.assign(again, school.lesson("Fire safety"))
+    school.do(returners.join, school.ask(users.get, school.id, leo.id), again)
+    school.deliver()
+    assert school.states(again) == [("first", "sent")]
+
+
+@pytest.mark.long
 def test_coming_and_going_floods_nobody(
     school: PostedSchool, sink: Sink, leo: User, record_property: Callable[[str, object], None]
 ) -> None:

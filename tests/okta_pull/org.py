@@ -9,11 +9,14 @@ import asyncio
 import gzip
 import json
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import pytest
+
 from rollbook.okta.client import Client
+from rollbook.okta.failures import OktaFailure
 from rollbook.okta.org_address import OrgAddress
 
 TOKEN = "00-the-token-of-the-tests"
@@ -159,3 +162,28 @@ def person(okta_id: str, status: str = "ACTIVE", **profile: Any) -> dict[str, An
         "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
         "_links": {"self": {"href": "https://acme.okta.com/api/v1/users/x"}},
     }
+
+
+PEOPLE = [person("00uada"), person("00uleo")]
+
+
+def asking(answer: Callable[[Asked], Raw], work: Callable[[Client, Org], Awaitable[Any]], **options: Any) -> Any:
+    """What the work with a client of such an org comes to."""
+
+    async def run() -> Any:
+        async with Org(answer) as org, client(org, **options) as okta:
+            return await work(okta, org)
+
+    return asyncio.run(run())
+
+
+def failing(answer: Callable[[Asked], Raw], **options: Any) -> tuple[OktaFailure, int]:
+    """How reading people fails, and after how many requests."""
+
+    async def work(okta: Client, org: Org) -> tuple[OktaFailure, int]:
+        with pytest.raises(OktaFailure) as failure:
+            await okta.people(None, None)
+        return failure.value, len(org.asked)
+
+    outcome: tuple[OktaFailure, int] = asking(answer, work, **options)
+    return outcome

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +38,8 @@ class Place:
     org: Org
     server: OrgServer
     directory: Path
+    company_id: str
+    subdomain: str = "acme"
     said: list[str] = field(default_factory=list)  # everything that commands printed
 
     def read(self, fn: Callable[[Tx], T]) -> T:
@@ -47,27 +48,25 @@ class Place:
     def write(self, fn: Callable[[Tx], T]) -> T:
         return self.installation.database.engine.write(fn)
 
-    @property
-    def company_id(self) -> str:
-        return self.read(lambda tx: companies.get(tx, "acme")).id
-
-    @property
-    def token_file(self) -> str:
+    def token_file(self, token: str | None = None) -> str:
+        """A file with a token, the org's own where none is given."""
         path = self.directory / "token.txt"
-        path.write_text(f"{self.org.token}\n")
+        path.write_text(f"{token or self.org.token}\n")
         return str(path)
 
-    def run(self, *arguments: str, code: int = 0, stdin: str = "") -> Any:
-        """`rollbook okta …` with --json; what it printed, or where another code is expected, what it complained of."""
-        ended = rollbook(self.environment, "okta", *arguments, "--json", stdin=stdin)
+    def run(self, command: str, *arguments: str, code: int = 0, stdin: str = "") -> Any:
+        """`rollbook okta COMMAND SUBDOMAIN …` with --json; what it printed, or where another code is expected, what it
+        complained of.
+        """
+        ended = rollbook(self.environment, "okta", command, self.subdomain, *arguments, "--json", stdin=stdin)
         self.said += [ended.stdout, ended.stderr]
         assert ended.returncode == code, (ended.stdout, ended.stderr)
         return json.loads(ended.stdout) if code == 0 else ended.stderr
 
     def configure(self, *arguments: str, **how: Any) -> Any:
         """Sets the standard integration up with the org's first group and its token."""
-        usual = ["--org-url", self.server.address, "--group", self.org.group_id, "--token-file", self.token_file]
-        return self.run("configure", "acme", *usual, *arguments, **how)
+        usual = ["--org-url", self.server.address, "--group", self.org.group_id, "--token-file", self.token_file()]
+        return self.run("configure", *usual, *arguments, **how)
 
     def work(self) -> int:
         """A worker, until nothing is due; how many tasks it ran."""
@@ -82,17 +81,21 @@ def opened(engine: str, directory: Path, request: pytest.FixtureRequest, **org: 
     with OrgServer(Org(token=TOKEN, **org)) as server:
         given = environment(directory / "data", url, ROLLBOOK_OKTA_HOSTS=f"okta.com,{server.host}")
         installation = open_installation(settings.read(given))
-        installation.database.engine.write(
+        company = installation.database.engine.write(
             lambda tx: companies.create(tx, "acme", "Acme", actor=OPERATOR, now=clock.now())
         )
-        yield Place(installation, given, server.org, server, directory)
+        yield Place(installation, given, server.org, server, directory, company.id)
         installation.close()
 
 
 @contextmanager
-def later(act: Callable[[], Any]) -> Iterator[None]:
-    """Does something in another thread while the block goes on, a moment after it began."""
-    timer = threading.Timer(0.5, act)
-    timer.start()
-    yield
-    timer.join()
+def beside(installation: Installation, database_url: str, directory: Path) -> Iterator[Place]:
+    """A place of one test in a database that others use as well: no worker may run here."""
+    with OrgServer(Org(token=TOKEN)) as server:
+        hosts = f"okta.com,{server.host}"
+        given = environment(installation.settings.data_dir, database_url, ROLLBOOK_OKTA_HOSTS=hosts)
+        subdomain = f"acme-{clock.new_id()[-12:]}"
+        company = installation.database.engine.write(
+            lambda tx: companies.create(tx, subdomain, "Acme", actor=OPERATOR, now=clock.now())
+        )
+        yield Place(installation, given, server.org, server, directory, company.id, subdomain)

@@ -89,7 +89,7 @@ def test_a_run_by_hand_is_one_at_a_time(house: House, company_id: str) -> None:
     house.write(lambda tx: runs.drop(tx, company_id, run.id, "No.", actor=OPERATOR, now=NOW))
     assert by_hand(house, company_id, "preview").purpose == "preview"
     told = house.read(lambda tx: events.of_subject(tx, company_id, run.id))
-    assert [event.kind for event in told] == ["OktaRunAsked"]
+    assert [event.kind for event in told] == ["OktaRunAsked", "OktaRunDropped"]
 
 
 def test_a_held_run_waits_for_a_yes_and_says_so(house: House, company_id: str) -> None:

@@ -33,6 +33,11 @@ class Life:
 
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}
+        self.turns = 0
+
+    def _turn(self) -> int:
+        self.turns += 1
+        return self.turns
 
     def living(self) -> list[Person]:
         return [person for person in self.people.values() if not person["deleted"]]
@@ -41,6 +46,10 @@ class Life:
 
     def decide(self, sent: Fields, active: bool | None) -> tuple[str, Person | None]:
         candidates = self._candidates(sent)
+        sharing = [person for _, person in candidates]
+        for person in self._holders():
+            if person not in sharing and self._signs_in_with(person, sent["email"]):
+                raise Refused(409, (("email",), person))
         if not candidates:
             return "created", None
         if len(candidates) > 1:
@@ -73,6 +82,7 @@ class Life:
     def post(self, person: Person | None, new_id: str, sent: Fields, active: bool | None) -> Person:
         if person is None:
             return self.create(new_id, sent, active=active is not False, link="linked")
+        self._refuse_held(person, sent, active is not False)
         sent = sent | {"external_id": sent["external_id"] or person["external_id"]}
         if person["link"] != "linked" or person["external_id"] != sent["external_id"]:
             person["external_id"] = sent["external_id"]
@@ -95,6 +105,8 @@ class Life:
     def delete(self, person_id: str) -> None:
         person = self.found(person_id)
         self._tell(person, *["UserArchived"] * person["active"], "UserDeleted")
+        if person["active"]:
+            person["gone"] = self._turn()
         person |= {"deleted": True, "active": False, "links": set(), "sessions": set()}
         if person["role"] == "learner":
             person |= {"freed": True, "external_id": None}
@@ -114,7 +126,12 @@ class Life:
         person |= {
             "deleted": False,
             "freed": False,
+            "came": self._turn(),
+            "gone": 0 if active else self.turns,
+            "was_away": False,
             "hire_date": None,
+            "back_by_client": False,
+            "flaps": 0,  # archived by a client that had just restored them: a test lasts no two minutes
             "signs_in_at": None,
             "links": set(),
             "sessions": set(),
@@ -168,15 +185,39 @@ class Life:
     # What they have in common.
 
     def join(self, old: Person, new: Person) -> None:
-        """Told of both; the row of the one who goes on changes where it knows of no time away yet."""
+        """Told of both; the row of the one who goes on changes where it came after the other one had gone, and knows of
+        no time away yet.
+        """
         self._tell(old, "UserJoined")
-        new["version"] += not {"UserRestored", "UserJoined"} & set(new["events"])
+        if old["gone"] < new["came"] and not new["was_away"]:
+            new |= {"version": new["version"] + 1, "was_away": True}
         new["events"].append("UserJoined")
 
     def _holders(self) -> list[Person]:
         return [person for _, person in sorted(self.people.items()) if not person["freed"]]
 
+    @staticmethod
+    def _signs_in_with(person: Person, email: str | None) -> bool:
+        """Whether links for an address that their record does not show go to them."""
+        return bool(person["active"] and person["signs_in_at"] and key(person["signs_in_at"]) == key(email or ""))
+
+    def _refuse_held(self, person: Person | None, sent: Fields, active: bool) -> None:
+        """One address leads to one person: asked where an e-mail is new, and of somebody who comes back."""
+        new = person is None or key(person["email"]) != key(sent["email"] or "")
+        back = person is None or not person["active"]
+        if not active or not (new or back):
+            return
+        held = person["signs_in_at"] if person and back and not new else None
+        if person and back and new and person["role"] != "learner":
+            held = person["signs_in_at"] or person["email"]
+        for other in self._holders():
+            if other is not person and other["active"]:
+                theirs = held and key(held) == key(other["email"]) and key(held) != key(sent["email"] or "")
+                if self._signs_in_with(other, sent["email"]) or theirs:
+                    raise Refused(409, (("email",), other))
+
     def _refuse_taken(self, person: Person | None, sent: Fields, active: bool | None) -> None:
+        self._refuse_held(person, sent, bool(person and person["active"]) if active is None else active)
         is_active = person is not None and person["active"] if active is None else active
         for other in self._holders():
             taken = [
@@ -194,8 +235,12 @@ class Life:
         if active is not None and active != person["active"]:
             kinds.append("UserRestored" if active else "UserArchived")
             person["active"] = active
-            if not active:
-                person |= {"links": set(), "sessions": set()}
+            person["flaps"] += by_client and not active and person["back_by_client"]
+            person["back_by_client"] = by_client and active
+            if active:
+                person["was_away"] = True
+            else:
+                person |= {"links": set(), "sessions": set(), "gone": self._turn()}
         if key(person["email"]) != key(sent["email"] or "") or key(person["user_name"]) != key(sent["user_name"] or ""):
             person["links"] = set()
         if "email" in changed:

@@ -134,11 +134,12 @@ def test_the_same_attack_on_two_companies_mixes_nobody_up(acme: Tenant, umbra: T
         assert invite(house, tenant, ADA.email, "admin")[0] == adas[tenant.id].id
 
 
-def test_a_newcomer_with_the_held_address_does_not_sign_in_as_the_administrator(acme: Tenant, house: House) -> None:
+def test_an_administrator_s_held_address_is_given_to_no_newcomer(acme: Tenant, house: House) -> None:
     ada = person(house, acme, ADA, "admin")
     take_address(acme, ada.id, "PUT", "another name as well")
     newcomer = acme.scim.post("/Users", json=scim_user(ADA))
-    assert newcomer.status_code == 201
+    assert (newcomer.status_code, newcomer.json()["scimType"]) == (409, "uniqueness")
+    assert ada.id in newcomer.json()["detail"]
     assert invite(house, acme, ADA.email, "admin")[0] == ada.id
     with pytest.raises(Conflict, match="is here already"):
         invite(house, acme, ADA.email, "learner")

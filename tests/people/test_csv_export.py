@@ -95,9 +95,17 @@ def test_an_export_comes_back_unchanged_and_without_a_formula(house: House, data
     assert company.events() == told
 
 
-def test_a_dash_among_blanks_is_what_somebody_has_and_clears_nothing(company: Company) -> None:
-    company.hire(Profile("leo", "leo@acme.example", "Leo", "Linden", locale=" -", location="- "))
+def test_a_dash_among_blanks_that_somebody_has_comes_back_and_clears_nothing(company: Company) -> None:
+    company.hire(Profile("leo", "leo@acme.example", "Leo", "Linden", locale=" -", location="- ", department="' -"))
     assert actions(company.run(company.export())) == {"unchanged": 1}
+    assert company.named("leo").department == "' -"
+
+
+def test_a_dash_among_blanks_that_was_typed_clears_as_one_alone_does(company: Company) -> None:
+    company.hire(Profile("leo", "leo@acme.example", "Leo", "Linden", locale="fr", location="Lyon"))
+    company.run("user_name,locale,location\r\nleo, - ,-\r\n")
+    leo = company.named("leo")
+    assert (leo.locale, leo.location) == (None, None)
 
 
 def test_a_manager_whom_provisioning_named_by_id_comes_back_unchanged(company: Company) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from rollbook import clock
+from rollbook.activity.events import Actor
 from rollbook.database.tables import outbox
 from rollbook.errors import InvalidValue
-from rollbook.people import deletion, field_values, groups, memberships, users
+from rollbook.people import deletion, field_values, groups, memberships, record, users
 from rollbook.people.profiles import Profile
 from tests import history
 from tests.cast import ADA, CLEO, LEO, MONA, OTTO
@@ -389,3 +391,15 @@ def test_the_same_file_again_changes_nothing(company: Company) -> None:
     told = company.events()
     assert actions(company.run(text)) == {"unchanged": 120}
     assert company.events() == told
+
+
+def test_an_address_that_is_held_for_somebody_is_given_to_nobody_else(company: Company) -> None:
+    mona = company.hire(MONA, "manager")
+    moved = record.with_fields(record.profile_of(mona), email="moved@acme.example")
+    company.house.write(lambda tx: users.update(tx, mona, moved, actor=Actor("scim", "key"), now=clock.now()))
+    leo = company.do(users.archive, company.hire(record.with_fields(LEO, email="other@acme.example")))
+    company.hire(ADA)
+    rows = [f"nora,{MONA.email},Nora,Newman,", f"{ADA.user_name},{MONA.email},,,", f"{leo.user_name},{MONA.email},,,no"]
+    problems = company.problems("\r\n".join(["user_name,email,given_name,family_name,archived", *rows]))
+    assert sorted(problems) == [2, 3, 4]
+    assert all(mona.id in text for texts in problems.values() for text in texts)

@@ -6,18 +6,20 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from rollbook import clock
 from rollbook.activity import events
 from rollbook.database import Tx
 from rollbook.database.tables import metadata
 from rollbook.database.tables import users as table
-from rollbook.people import alarms, erasure, sign_in
+from rollbook.people import alarms, erasure, exemptions, refused_matches, sign_in
 from rollbook.people import users as people
 from rollbook.people.profiles import Profile
 from tests import history
 from tests.cast import DEACTIVATE, ENTERPRISE, MONA, REACTIVATE, patch, scim_user
 from tests.conftest import OPERATOR, House, Tenant
+from tests.people import okta_rows
 
 MARK = "xq7"
 PERSON = Profile(
@@ -51,9 +53,29 @@ def company_rows(tx: Tx, company_id: str) -> dict[str, str]:
     """Every table of a company as text, in lower case, by its name."""
     found = {}
     for name, of in metadata.tables.items():
-        if "company_id" in of.columns and "id" in of.columns:
-            found[name] = json.dumps(history.rows(tx, of, company_id)).lower()
+        if "company_id" in of.columns:
+            found[name] = json.dumps(
+                sorted(map(str, tx.search(select(of).where(of.c.company_id == company_id))))
+            ).lower()
     return found
+
+
+def of_okta(tx: Tx, company_id: str, user_id: str) -> None:
+    """What the standard integration read of the person, and planned for them; and what of somebody else."""
+    okta_rows.connect(tx, company_id)
+    user = people.get(tx, company_id, user_id)
+    known_as = {"profile": f'{{"login": "{MARK}"}}', "app_external_id": user_id}
+    okta_rows.person(tx, company_id, f"00u{MARK}", f"{MARK}leo@acme.example", **known_as)
+    okta_rows.person(tx, company_id, "00uelse", user.email, **known_as)
+    okta_rows.person(tx, company_id, "00umona", MONA.user_name)
+    run_id = okta_rows.run(tx, company_id)
+    told = {"changes": f'{{"location": ["{MARK} Lyon", null]}}', "reason": f"The user name {MARK}leo is the same."}
+    okta_rows.change(tx, company_id, run_id, "change", user_id=user_id, okta_id=f"00u{MARK}", **told)
+    okta_rows.change(tx, company_id, run_id, "set_aside", okta_id=f"00u{MARK}", why_not=f"{MARK}", **told)
+    okta_rows.change(tx, company_id, run_id, "create", okta_id="00umona", changes='{"location": [null, "Turin"]}')
+    if user.link != "linked":
+        exemptions.exempt(tx, user, f"{MARK} is a contractor", actor=OPERATOR, now=clock.now())
+    refused_matches.refuse(tx, company_id, user_id, f"00u{MARK}wrong", actor=OPERATOR, now=clock.now())
 
 
 def erase(house: House, tenant: Tenant, user_id: str) -> None:
@@ -98,11 +120,13 @@ def live(house: House, acme: Tenant, role: Any) -> str:
 @pytest.mark.parametrize("end", ["active", "archived", "deleted"])
 def test_nothing_of_an_erased_person_is_left(acme: Tenant, house: House, role: str, end: str) -> None:
     user_id = live(house, acme, role)
+    house.write(lambda tx: of_okta(tx, acme.id, user_id))
     if end == "archived":
         acme.scim.patch(f"/Users/{user_id}", json=DEACTIVATE)
     elif end == "deleted":
         acme.scim.delete(f"/Users/{user_id}")
-    assert MARK in house.read(lambda tx: company_rows(tx, acme.id))["users"]
+    before = house.read(lambda tx: company_rows(tx, acme.id))
+    assert all(MARK in before[name] for name in ("users", "okta_people", "okta_changes", "refused_matches"))
     erase(house, acme, user_id)
     for name, text in house.read(lambda tx: company_rows(tx, acme.id)).items():
         assert MARK not in text, (name, text[max(0, text.index(MARK) - 300) :][:600])
@@ -112,6 +136,19 @@ def test_nothing_of_an_erased_person_is_left(acme: Tenant, house: House, role: s
     assert [event.kind for event in rest[1] if event.kind != "AlarmResolved"][-1] == "UserErased"
     open_kinds = {alarm.kind for alarm in house.read(lambda tx: alarms.open_ones(tx, acme.id))}
     assert open_kinds.isdisjoint({"address_held", "privileged_deleted", "privileged_restored"})
+
+
+def test_what_was_read_and_planned_of_an_account_of_before_goes_too(acme: Tenant, house: House) -> None:
+    """Never linked, exempt with a reason that names them, in Okta under their own name."""
+    user = house.write(lambda tx: people.create(tx, acme.id, PERSON, actor=OPERATOR, now=clock.now()))
+    house.write(lambda tx: of_okta(tx, acme.id, user.id))
+    assert MARK in house.read(lambda tx: company_rows(tx, acme.id))["link_exemptions"]
+    erase(house, acme, user.id)
+    after = house.read(lambda tx: company_rows(tx, acme.id))
+    assert [name for name, text in after.items() if MARK in text] == []
+    assert "00umona" in after["okta_people"]
+    assert after["okta_changes"].count("turin") == 1
+    assert after["okta_changes"].count(erasure.ERASED) == 2
 
 
 def test_erasing_twice_is_erasing_once(acme: Tenant, house: House) -> None:

@@ -11,13 +11,16 @@ import pytest
 from rollbook import clock
 from rollbook.activity import events
 from rollbook.activity.events import Actor
+from rollbook.database import Tx
+from rollbook.database.tables import okta_changes
 from rollbook.database.tables import users as table
 from rollbook.errors import Conflict, InvalidValue
-from rollbook.people import deletion, identity_links, link_health, users
+from rollbook.people import deletion, identity_links, link_health, refused_matches, users
 from rollbook.people.record import User
 from tests import history
 from tests.cast import ADA, LEO, MONA, patch, scim_user
 from tests.conftest import OPERATOR, House, Tenant
+from tests.people import okta_rows
 
 CLIENT = Actor("scim", "key", "request")
 
@@ -171,3 +174,149 @@ def test_a_write_by_id_that_is_refused_links_nobody(house: House, acme: Tenant) 
     assert taken.status_code == 409
     assert acme.scim.put(f"/Users/{leo.id}", json={"userName": "x"}).status_code == 400
     assert house.read(lambda tx: users.get(tx, acme.id, leo.id)) == leo
+
+
+RUN = Actor("task", "0199c0de-1e00-7000-8000-00000000000a")
+
+
+def match(house: House, user: User, rule: str = "user name", external_id: str = "00uleo", *, days_ago: int = 0) -> User:
+    """A rule records who the user is in Okta."""
+    now = clock.moment(clock.later(clock.now(), days=-days_ago))
+    return house.write(
+        lambda tx: identity_links.link(
+            tx,
+            users.get(tx, user.company_id, user.id),
+            external_id=external_id,
+            by_client=False,
+            rule=rule,
+            actor=RUN,
+            now=now,
+        )
+    )
+
+
+def undo(house: House, user: User) -> User:
+    return house.write(
+        lambda tx: identity_links.undo(
+            tx, users.get(tx, user.company_id, user.id, lock=True), actor=OPERATOR, now=clock.now()
+        )
+    )
+
+
+def test_a_match_by_rule_names_the_rule_and_is_undone(house: House, company_id: str) -> None:
+    leo = hire(house, company_id, "unlinked", None)
+    assert match(house, leo).link == "known"
+    assert match(house, leo).version == 2
+    undone = undo(house, leo)
+    assert (undone.link, undone.external_id) == ("unlinked", None)
+    told = house.read(lambda tx: events.of_subject(tx, company_id, leo.id))[1:]
+    assert [(event.kind, event.actor, event.changes) for event in told] == [
+        (
+            "UserLinked",
+            str(RUN),
+            {"external_id": [None, "00uleo"], "link": ["unlinked", "known"], "rule": [None, "user name"]},
+        ),
+        (
+            "UserUnlinked",
+            "operator",
+            {"external_id": ["00uleo", None], "link": ["known", "unlinked"], "rule": ["user name", None]},
+        ),
+    ]
+    assert house.read(lambda tx: history.contradictions(tx, company_id)) == []
+
+
+def test_a_match_that_was_undone_is_made_by_no_rule_again(house: House, company_id: str) -> None:
+    leo = hire(house, company_id, "unlinked", None)
+    match(house, leo)
+    undo(house, leo)
+    assert house.read(lambda tx: refused_matches.of_people(tx, company_id, [leo.id])) == {(leo.id, "00uleo")}
+    with pytest.raises(Conflict, match="no rule makes it again"):
+        match(house, leo, "e-mail")
+    assert match(house, leo, external_id="00uother").external_id == "00uother"
+
+
+def test_a_person_may_make_a_refused_match_and_then_it_is_refused_no_longer(house: House, company_id: str) -> None:
+    leo = hire(house, company_id, "unlinked", None)
+    match(house, leo)
+    undo(house, leo)
+    house.write(
+        lambda tx: identity_links.link(
+            tx,
+            users.get(tx, company_id, leo.id),
+            external_id="00uleo",
+            by_client=False,
+            actor=OPERATOR,
+            now=clock.now(),
+        )
+    )
+    assert house.read(lambda tx: refused_matches.of_people(tx, company_id, [leo.id])) == set()
+    with pytest.raises(Conflict, match="No rule recorded"):
+        undo(house, leo)
+
+
+@pytest.mark.parametrize(("days", "may"), [(29, True), (31, False)])
+def test_a_match_is_undone_for_thirty_days(house: House, company_id: str, days: int, may: bool) -> None:
+    leo = hire(house, company_id, "unlinked", None)
+    match(house, leo, days_ago=days)
+    if may:
+        assert undo(house, leo).link == "unlinked"
+        return
+    with pytest.raises(Conflict, match="older than 30 days"):
+        undo(house, leo)
+
+
+def test_what_no_rule_recorded_is_not_undone(house: House, company_id: str) -> None:
+    for number, (link, external_id) in enumerate([("unlinked", None), ("known", "00uone"), ("linked", "00utwo")]):
+        name = f"leo{number}@acme.example"
+        profile = msgspec.structs.replace(LEO, user_name=name, email=name, external_id=external_id)
+        leo = house.write(
+            lambda tx, p=profile, linked=link == "linked": users.create(  # type: ignore[misc]
+                tx, company_id, p, linked=linked, actor=OPERATOR, now=clock.now()
+            )
+        )
+        with pytest.raises(Conflict, match="nothing to undo"):
+            undo(house, leo)
+
+
+def test_a_match_that_was_corrected_by_a_person_is_no_rule_s_any_more(house: House, company_id: str) -> None:
+    leo = match(house, hire(house, company_id, "unlinked", None))
+    house.write(
+        lambda tx: identity_links.link(
+            tx, leo, external_id="00uother", by_client=False, actor=OPERATOR, now=clock.now()
+        )
+    )
+    with pytest.raises(Conflict, match="nothing to undo"):
+        undo(house, leo)
+
+
+def test_once_okta_has_taken_the_account_over_the_match_stays(house: House, acme: Tenant) -> None:
+    leo = match(house, account(house, acme))
+    assert acme.scim.put(f"/Users/{leo.id}", json=scim_user(LEO)).status_code == 200
+    with pytest.raises(Conflict, match="Okta has written to this account since"):
+        undo(house, leo)
+
+
+def test_of_a_linked_user_only_the_external_id_is_taken_back(house: House, company_id: str) -> None:
+    leo = match(house, hire(house, company_id, "linked", None))
+    assert (leo.link, leo.external_id) == ("linked", "00uleo")
+    undone = undo(house, leo)
+    assert (undone.link, undone.external_id, undone.linked_at) == ("linked", None, leo.linked_at)
+
+
+def test_the_plan_says_that_its_link_was_undone(house: House, company_id: str) -> None:
+    leo = match(house, hire(house, company_id, "unlinked", None))
+
+    def plan(tx: Tx) -> None:
+        run_id = okta_rows.run(tx, company_id)
+        for kind, okta_id in (("link", "00uleo"), ("link", "00uother"), ("change", "00uleo")):
+            okta_rows.change(
+                tx, company_id, run_id, kind, user_id=leo.id, okta_id=okta_id, state="applied", at="2026-11-24"
+            )
+
+    house.write(plan)
+    undo(house, leo)
+    states = {
+        (row["kind"], row["okta_id"]): row["state"]
+        for row in house.read(lambda tx: history.rows(tx, okta_changes, company_id))
+    }
+    assert states == {("link", "00uleo"): "undone", ("link", "00uother"): "applied", ("change", "00uleo"): "applied"}

@@ -343,6 +343,7 @@ class LifeCycle(RuleBasedStateMachine):
                 person = company.life.people[row["id"]]
                 kinds = [event["kind"] for event in told if event["subject_id"] == row["id"]]
                 assert [kind for kind in kinds if kind not in history.BESIDE] == person["events"]
+                assert kinds.count("UserFlapped") == person["flaps"]
                 assert row["version"] == person["version"]
                 assert (row["role"], row["link"]) == (person["role"], person["link"])
                 assert (row["confirmed_email"] or row["email"]) == (person["signs_in_at"] or person["email"])

@@ -10,6 +10,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from rollbook import settings
+from rollbook.activity import events
 from rollbook.database import schema
 from rollbook.database.statements import Compiler
 from rollbook.people import (
@@ -24,6 +25,7 @@ from rollbook.people import (
     search,
     second_looks,
     users,
+    watches,
 )
 from rollbook.people.csv import roster
 from tests.servers import environment
@@ -37,6 +39,10 @@ LOOK_UPS = {
     "a user by id to be changed, with the key": users.BY_ID_LOCKED.statement,
     **{f"a user by {field}, with the key": look_up.statement for field, look_up in search._LOOK_UPS.items()},
     "who holds a name": claims._HOLDERS,
+    "who signs in with an address": claims._SIGNING_IN,
+    "whether an address is held": claims._ANY_HELD,
+    "the administrators": watches._ACTIVE_ADMINS,
+    "the first of a kind of event": events._FIRST,
     "who a manager's text names": managers._NAMED,
     "who has a former name": returners._LIVING,
     "a person of an import": roster.ONE,
@@ -68,7 +74,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
 def test_no_look_up_walks_everybody_of_a_company(name: str, connection: sqlite3.Connection) -> None:
     plan = plan_of(connection, LOOK_UPS[name])
 
-    searches = [step for step in plan if step.startswith(("SEARCH", "SCAN"))]
+    searches = [step for step in plan if step.startswith(("SEARCH", "SCAN")) and step != "SCAN CONSTANT ROW"]
     assert searches
     for step in searches:
         assert step.startswith("SEARCH"), plan

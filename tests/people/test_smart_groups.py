@@ -295,11 +295,7 @@ def test_everyone_greets_whoever_comes_and_looks_after_whoever_comes_back(compan
     mona = company.do(users.restore, mona)
     company.do(users.restore, company.do(users.archive, mona))
     returned = [msgspec.json.decode(task["payload"]) for task in company.tasks("greet_returner")]
-    assert [(task["subject_id"], task["is_new"]) for task in returned] == [
-        (leo.id, False),
-        (mona.id, True),
-        (mona.id, False),
-    ]
+    assert returned == [{"subject_id": user.id, "followed": True} for user in (leo, mona, mona)]
     assert len(company.tasks("greet_member")) == 1
 
 

@@ -128,8 +128,9 @@ def test_archived_and_restored_any_number_of_times_is_the_same_user(staff: Staff
     for _ in range(5):
         staff.do(users.archive, leo)
         back = staff.do(users.restore, leo)
-    changing = {"version": leo.version, "updated_at": leo.updated_at}
+    changing = {"version": leo.version, "updated_at": leo.updated_at, "away_until": None}
     assert msgspec.structs.replace(back, **changing) == leo
+    assert back.away_until == back.updated_at
     assert back.version == leo.version + 10
 
 

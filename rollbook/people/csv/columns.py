@@ -120,7 +120,7 @@ def cells_of(columns: Sequence[str | None], cells: Sequence[str]) -> Cells:
         raise _wrong(f"The row has {len(cells)} cells, and there are {len(columns)} headings; look for a separator.")
     said: dict[str, str | None] = {}
     for column, cell in zip(columns, cells, strict=False):
-        if cell == CLEAR and column is not None:
+        if cell.strip() == CLEAR and column is not None:
             said[column] = None
         elif cell.strip():
             if column is None:

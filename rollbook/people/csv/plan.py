@@ -238,6 +238,10 @@ class _Row:
                     f"The {matching.WORDS[column]} is that of {matching.whose(self.roster, holder)}{about}.",
                     field=column,
                 )
+        if user is not None:
+            claims.refuse_shared_address(self.tx, user, after)
+        elif after.active:
+            claims.refuse_held(self.tx, self.who.company_id, fold(after.email))
         new_id = f"row {self.row}"
         if user is None:
             self.roster.seen.rows[new_id] = self.roster.seen.made[new_id] = self.row
