@@ -20,6 +20,7 @@ from rollbook.api.operation import PREFIX
 from rollbook.database import Tx
 from rollbook.database.tables import metadata
 from rollbook.learning import assignments, group_assignments, lessons, paths, triggers
+from rollbook.okta import runs
 from rollbook.people import fields, groups, keys, roles
 from rollbook.settings import Settings
 from tests.api.conftest import Api, problem, told
@@ -54,7 +55,11 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/assignments/{assignment_id}"): {"due_on": "2027-01-31"},
     ("POST", "/assignments/{assignment_id}/complete"): {"score": 90},
     ("POST", "/triggers"): {"content_id": UNKNOWN, "group_id": UNKNOWN},
+    ("POST", "/okta/runs"): {"purpose": "preview"},
+    ("PUT", "/okta/fields"): {"variable": "hireDate", "field": "hire_date"},
+    ("PATCH", "/okta/connection"): {"most_people": 10},
 }
+QUERIES = {("DELETE", "/okta/fields"): {"field": "hire_date"}}
 REFUSED = {
     "type": "about:blank",
     "title": "Unauthorized",
@@ -215,6 +220,7 @@ def ids_of(api: Api) -> dict[str, str]:
             "assignment_id": assignments.assign(tx, user, lesson, act_id=clock.new_id(), **how).id,
             "group_assignment_id": group_assignments.create(tx, group, path, **how).id,
             "trigger_id": triggers.on_join(tx, group, lesson, **how).id,
+            "run_id": runs.create_by_hand(tx, api.id, "preview", **how).id,
         }
 
     return api.house.write(work)
@@ -296,7 +302,8 @@ def test_every_operation_asks_authorization(api: Api, monkeypatch: pytest.Monkey
     before = rows(api)
     monkeypatch.setattr(roles, "PERMISSIONS", {})
     for method, path in OPERATIONS:
-        answer = api.ask(method, filled(path, **ids), BODIES.get((method, path)))
+        query = QUERIES.get((method, path), {})
+        answer = api.ask(method, filled(path, **ids), BODIES.get((method, path)), params=query)
         assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden"), (method, path)
     assert rows(api) == before
 

@@ -10,6 +10,7 @@ from rollbook.database import Tx, statements
 from tests.okta_pull.pull import Company, okta_user
 
 # What may walk through everybody, once a run and outside of its writes.
+ONE_ROW = "SCAN CONSTANT ROW"  # of a statement that only asks whether
 WALKS = ("count(*)", "LEFT OUTER JOIN okta_people")
 
 
@@ -62,6 +63,8 @@ def test_no_statement_of_a_pull_walks_through_everybody(
         text[:200]: steps
         for text, steps in plans.items()
         if not any(word in text for word in WALKS)
-        and not all(step.startswith("SEARCH") and ("AND" in step or "fields" in step) for step in steps)
+        and not all(
+            step.startswith("SEARCH") and ("AND" in step or "fields" in step) for step in steps if step != ONE_ROW
+        )
     }
     assert walking == {}

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
-import structlog
 import time_machine
 
 from rollbook import clock
-from rollbook.activity import events, queue
+from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.database.tables import tasks
-from rollbook.jobs.tasks import TASKS
 from rollbook.people import alarms, flapping, users
 from rollbook.people.alarms import Alarm
 from rollbook.people.flapping import WITHIN_SECONDS, Outcome
@@ -198,19 +194,3 @@ def test_what_happened_meanwhile_settles_it(house: House, acme: Tenant, end: str
     assert settle(house, leo, answer) == "settled"
     assert house.read(lambda tx: users.get(tx, acme.id, leo.id)) == before
     assert flagged(house, acme.id, leo.id) is None
-
-
-def test_without_the_standard_integration_the_task_says_so_and_ends(house: House, acme: Tenant) -> None:
-    leo = flap(house, acme)
-
-    async def work() -> None:
-        database = house.installation.database
-        while task := await database.write(lambda tx: queue.claim(tx, acme.id, only="ask_okta", now=clock.now())):
-            await TASKS[task.name](database, task)
-            await database.write(partial(queue.finish, task=task, now=clock.now()))
-
-    with structlog.testing.capture_logs() as logged:
-        asyncio.run(work())
-    assert [line["event"] for line in logged] == ["okta cannot be asked: no standard integration"]
-    assert LEO.user_name not in str(logged)
-    assert flagged(house, acme.id, leo.id) is not None
