@@ -21,7 +21,7 @@ from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
 from rollbook.okta import beside_scim as scim
-from rollbook.okta import connections, runs, sessions, slots
+from rollbook.okta import connections, sessions, slots
 from rollbook.okta.connections import Connection, Wanted
 from rollbook.okta.sessions import Access, Found
 from rollbook.people import companies
@@ -31,7 +31,6 @@ okta_fields.add_to(app)
 okta_runs.add_to(app)
 
 STDIN = ("-",)
-MOVED = "Another org is read from now on."
 NONE = "none"  # what an option says that takes something away
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -144,7 +143,9 @@ def off(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Switch the standard integration off: Okta is not read any more. People and what was read stay as they are."""
+    """Switch the standard integration off: Okta is not read any more, and a run that is open is dropped. People and
+    what was read stay as they are.
+    """
     if forget_token and not yes:
         typer.confirm("Delete the token for good? Switching on again needs a new one", abort=True)
 
@@ -202,17 +203,14 @@ def _tried(access: Access, wanted: Wanted, token: str, *, quiet: bool) -> Found:
 
 
 def _forget_people(installation: Installation, before: Connection, *, yes: bool) -> None:
-    """What another org said of people means nothing here, nor does a run that is reading it."""
+    """What another org said of people means nothing here. Switched off until the new one is saved, so that no run reads
+    the old one meanwhile.
+    """
     write_ = installation.database.engine.write
     if not yes:
         typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True)
 
-    def drop(tx: Tx) -> None:
-        run = runs.find_open(tx, before.company_id)
-        if run is not None:
-            runs.drop(tx, before.company_id, run.id, MOVED, actor=OPERATOR, now=clock.now())
-
-    write_(drop)
+    write_(lambda tx: connections.switch_off(tx, before.company_id, actor=OPERATOR, now=clock.now()))
     while write_(lambda tx: connections.forget_people(tx, before.company_id)):
         pass
 

@@ -44,7 +44,10 @@ class Pulls:
 
     async def pull(self, database: Database, task: Task) -> None:
         """Goes on with the run that the task names until it ends, waits for a yes, or belongs to another worker."""
-        renew = partial(_renew, database, task)
+
+        async def renew() -> None:
+            await work.renew()
+
         try:
             async with sessions.opened(database, self._access, task.company_id, while_waiting=renew) as (kept, client):
                 work = Sync(database, client, kept, task)
@@ -162,6 +165,6 @@ def _cannot_open(tx: Tx, *, task: Task, reason: str, now: datetime) -> None:
     run = runs.find(tx, task.company_id, task.payload["run_id"])
     if run is None or run.ended_at is not None or run.state == "held":
         return
-    off = connections.get(tx, task.company_id).state == "off"
-    runs.end(tx, run, "dropped" if off else "needs_attention", reason, now=now)
+    off = connections.get(tx, task.company_id, lock=True).state == "off"
     attention.ask_for(tx, task.company_id, reason, run_id=run.id, actor=run.actor, now=now)
+    runs.end(tx, run, "dropped" if off else "needs_attention", reason, now=now)

@@ -1,5 +1,5 @@
 """A run carries its plan out, a few rows in a write. Each is planned anew under the lock first: what is no longer so is
-passed over. Silent, as all of provisioning is.
+passed over, and what needs a person's yes by now waits for it. Silent, as all of provisioning is.
 """
 
 from __future__ import annotations
@@ -57,7 +57,13 @@ def carry_out(tx: Tx, run: Run, rows: Sequence[Change], rests_on: Grounds, *, no
             break
         last = row.id
         situation = by_id.get(row.okta_id or "")
-        user_id, why_not = _do(tx, run, row, situation, rests_on, now=now)
+        plan, why_not = _plan(row, situation, rests_on)
+        if plan is not None and plan.waits is not None and row.why_not is None:
+            changes.ask_for_yes(tx, run.company_id, row, plan.waits)
+            continue
+        user_id = None
+        if situation is not None and plan is not None:
+            user_id, why_not = _do(tx, run, situation, plan, now=now)
         changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, now=now)
         told["applied" if why_not is None else "passed_over"] += 1
     return runs.advance(tx, run, cursor=last, counts=runs.counted(run, told))
@@ -76,17 +82,20 @@ def finish(tx: Tx, run: Run, waiting: int, *, now: datetime) -> Run:
     return runs.end(tx, run, "done", cursor=None, now=now)
 
 
-def _do(
-    tx: Tx, run: Run, row: Change, situation: Situation | None, rests_on: Grounds, *, now: datetime
-) -> tuple[str | None, str | None]:
-    """(whom it made, why nothing was done); each None where there is nothing to say."""
+def _plan(row: Change, situation: Situation | None, rests_on: Grounds) -> tuple[Plan | None, str | None]:
+    """A row planned anew, as much of it as was told; else why nothing is to be done."""
     if situation is None:
         return None, _NO_LONGER
     anew = planning.plan(rests_on, situation).plans
     same = [plan for plan in anew if plan.kind == row.kind and plan.user_id == row.user_id]
     plan = planning.as_told(same[0], row.changes) if same else None
-    if plan is None:
-        return None, next((other.reason for other in anew if other.kind == "set_aside"), _NO_LONGER)
+    if plan is not None:
+        return plan, None
+    return None, next((other.reason for other in anew if other.kind == "set_aside"), _NO_LONGER)
+
+
+def _do(tx: Tx, run: Run, situation: Situation, plan: Plan, *, now: datetime) -> tuple[str | None, str | None]:
+    """(whom it made, why nothing was done); each None where there is nothing to say."""
     if plan.kind == "create":
         return _create(tx, run, plan, now=now).id, None
     user = situation.known or (situation.match.user if isinstance(situation.match, Match) else None)

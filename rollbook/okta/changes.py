@@ -16,7 +16,7 @@ from rollbook.database.tables import okta_changes as table
 from rollbook.database.tables import okta_people, okta_runs, users
 from rollbook.errors import NotFound
 from rollbook.okta.planning import Kind, Plan
-from rollbook.okta.runs import EACH, Run
+from rollbook.okta.runs import EACH, Run, RunEnded
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KEEP_DAYS = 90
@@ -83,7 +83,11 @@ _ONLY = {
 _TALLY = select(table.c.kind, table.c.state, func.count()).where(*_OF_RUN).group_by(table.c.kind, table.c.state)
 _WAITING = select(func.count()).where(*_OF_RUN, table.c.state == "planned", table.c.why_not.is_not(None))
 _INSERT = insert(table)
-_MARK = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("change"))
+_MARK = (
+    update(table)
+    .where(table.c.company_id == bindparam("company"), table.c.id == bindparam("change"), table.c.state == "planned")
+    .returning(table.c.id)
+)
 
 
 def add(tx: Tx, run: Run, plans: Iterable[Plan]) -> None:
@@ -127,12 +131,19 @@ def waiting(tx: Tx, run: Run) -> int:
 def mark(
     tx: Tx, company_id: str, change: Change, *, why_not: str | None = None, user_id: str | None = None, now: datetime
 ) -> None:
-    """What became of a row: applied, or passed over and why. `user_id` is whom it made."""
+    """What became of a row: applied, or passed over and why. `user_id` is whom it made. Raises RunEnded where somebody
+    else has done the row meanwhile: that stands.
+    """
     state = "applied" if why_not is None else "passed_over"
     values: dict[str, Any] = {"state": state, "why_not": why_not, "at": clock.text(now)}
     if user_id is not None:
         values["user_id"] = user_id
-    tx.run(_MARK, {"company": company_id, "change": change.id, **values})
+    _write(tx, company_id, change, values)
+
+
+def ask_for_yes(tx: Tx, company_id: str, change: Change, waits: str) -> None:
+    """A row needs a person's yes for itself, which nobody knew when it was planned. Raises RunEnded as `mark` does."""
+    _write(tx, company_id, change, {"why_not": waits})
 
 
 def search(
@@ -205,6 +216,11 @@ def prune(tx: Tx, company_id: str, *, before: datetime, limit: int = 500) -> int
         query = delete(table).where(table.c.company_id == company_id, table.c.id.in_([row[0] for row in old]))
         tx.search(query.returning(table.c.id))
     return len(old)
+
+
+def _write(tx: Tx, company_id: str, change: Change, values: dict[str, Any]) -> None:
+    if tx.one(_MARK, {"company": company_id, "change": change.id, **values}) is None:
+        raise RunEnded(change.id)
 
 
 def _change(row: Row) -> Change:

@@ -58,7 +58,8 @@ def checked_token(text: str) -> str:
 class Client:
     """A conversation with one org, one request in flight. Every method raises OktaFailure.
 
-    `while_waiting` is awaited before every 15 seconds of waiting, also between tries; what it raises ends the request.
+    `while_waiting` is awaited before every 15 seconds of waiting, and between requests that took as long; what it
+    raises ends the request.
     `clock` gives seconds that only go forward, `jitter` a number from 0 to 1.
     """
 
@@ -94,6 +95,7 @@ class Client:
         self._transport = network.PinnedTransport(address, resolve=resolve, tls=tls)
         self._pace = pacing.Pace()
         self._turn = asyncio.Lock()
+        self._renewed = clock()
 
     def __repr__(self) -> str:
         return f"<Client of {self._address.url}>"
@@ -221,6 +223,8 @@ class Client:
             failed = limited = 0
             while True:
                 await self._wait(self._pace.wait(self._clock()))
+                if self._clock() - self._renewed >= RENEWAL_SECONDS:
+                    await self._renew()
                 try:
                     answer = await self._once(url)
                     if answer.status != 429:
@@ -261,11 +265,15 @@ class Client:
     async def _wait(self, seconds: float) -> None:
         """Sleeps, and lets whoever waits for us renew what they hold meanwhile."""
         while seconds > 0:
-            if self._while_waiting is not None:
-                await self._while_waiting()
+            await self._renew()
             step = min(seconds, RENEWAL_SECONDS)
             await self._sleep(step)
             seconds -= step
+
+    async def _renew(self) -> None:
+        if self._while_waiting is not None:
+            await self._while_waiting()
+        self._renewed = self._clock()
 
 
 def _check_status(answer: _Answer, *, what: str | None, paging: bool) -> None:

@@ -20,6 +20,7 @@ from rollbook.database.tables import okta_connections as table
 from rollbook.database.tables import okta_people
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.okta import beside_scim as scim
+from rollbook.okta import runs
 from rollbook.people import alarms
 
 Mode = Literal["complement", "full"]
@@ -28,6 +29,11 @@ State = Literal["on", "off", "needs_attention"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 MOST_PEOPLE = 50
 MOST_PERCENT = 5
+# Why an open run was dropped.
+OFF = "The standard integration was switched off."
+MOVED = "Another org is read from now on."
+OTHERWISE = "How Okta is read was changed since it began; the next run begins anew."
+_READING = ("org_url", "group_id", "app_id", "mode", "role_variable")  # what a run and its plan rest on
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
@@ -111,7 +117,7 @@ def configure(
 
     Raises InvalidValue for what is no id of Okta's, and where a token is missing: the one that is kept is never shown
     to another org. Raises Conflict while people of another org are remembered (`forget_people`), and where full mode
-    would begin `beside_scim`, which was not said.
+    would begin `beside_scim`, which was not said. A run that is open is dropped where it reads otherwise from now on.
     """
     wanted = checked(wanted)
     before = find(tx, company_id, lock=True)
@@ -141,6 +147,8 @@ def configure(
     changes |= both
     if changes:
         events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
+    if before is not None and any(getattr(before, name) != values[name] for name in _READING):
+        _drop_run(tx, company_id, MOVED if moved else OTHERWISE, actor=actor, now=now)
     alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     return get(tx, company_id)
 
@@ -161,8 +169,8 @@ def change(
     actor: Actor,
     now: datetime,
 ) -> Connection:
-    """Changes what need not be tried against Okta; None leaves it. Raises NotFound, InvalidValue, and Conflict as
-    `configure`.
+    """Changes what need not be tried against Okta; None leaves it. In another mode an open run is dropped: its plan is
+    of the mode before. Raises NotFound, InvalidValue, and Conflict as `configure`.
     """
     before = get(tx, company_id, lock=True)
     given: dict[str, Any] = {"mode": mode, "most_people": most_people, "most_percent": most_percent}
@@ -176,6 +184,8 @@ def change(
     tx.run(_UPDATE, {"company": company_id, **values, "updated_at": clock.text(now)})
     changes = {name: [getattr(before, name), value] for name, value in values.items()} | both
     events.record(tx, company_id, "OktaConfigured", company_id, changes, actor=actor, now=now)
+    if not values.keys().isdisjoint(_READING):
+        _drop_run(tx, company_id, OTHERWISE, actor=actor, now=now)
     return get(tx, company_id)
 
 
@@ -194,7 +204,9 @@ def switch_on(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> Connec
 
 
 def switch_off(tx: Tx, company_id: str, *, forget_token: bool = False, actor: Actor, now: datetime) -> Connection:
-    """Nothing is read any more; what was read stays, and so does the token unless it is to be forgotten. Idempotent."""
+    """Nothing is read any more, and an open run is dropped; what was read stays, and so does the token unless it is to
+    be forgotten. Idempotent.
+    """
     before = get(tx, company_id, lock=True)
     forgets = forget_token and before.sealed_token is not None
     if before.state == "off" and not forgets:
@@ -207,6 +219,7 @@ def switch_off(tx: Tx, company_id: str, *, forget_token: bool = False, actor: Ac
     tx.run(_UPDATE, {"company": company_id, **values})
     alarms.resolve(tx, company_id, "okta_attention", company_id, actor=actor, now=now)
     events.record(tx, company_id, "OktaSwitchedOff", company_id, changes, actor=actor, now=now)
+    _drop_run(tx, company_id, OFF, actor=actor, now=now)
     return get(tx, company_id)
 
 
@@ -277,6 +290,15 @@ def _both(
     """That full mode begins beside SCIM, for the event. Raises Conflict where nobody said so."""
     begins = mode == "full" and (before is None or before.mode != "full")
     return {"beside_scim": [None, "yes"]} if begins and scim.check_said(tx, company_id, said=said, now=now) else {}
+
+
+def _drop_run(tx: Tx, company_id: str, reason: str, *, actor: Actor, now: datetime) -> None:
+    """Ends the open run, held or under way. The connection is locked first, as everybody does who locks both: so no run
+    begins meanwhile on what is no longer so.
+    """
+    run = runs.find_open(tx, company_id)
+    if run is not None:
+        runs.drop(tx, company_id, run.id, reason, actor=actor, now=now)
 
 
 def _wanted(connection: Connection, **other: Any) -> Wanted:

@@ -189,8 +189,8 @@ class AppPage:
         return {"counts": counts, "notes": notes}
 
 
-def keep_singles(tx: Tx, run: Run, terms: Terms, singles: Sequence[Single]) -> Run:
-    """What Okta said of people whom no list had."""
+def keep_singles(tx: Tx, run: Run, terms: Terms, singles: Sequence[Single], *, cursor: str | None) -> Run:
+    """What Okta said of people one by one, whom no list had, or once more before they are archived."""
     known = directory.seen(tx, run.company_id, [single.okta_id for single in singles])
     absent = unreadable = 0
     for single in singles:
@@ -218,7 +218,7 @@ def keep_singles(tx: Tx, run: Run, terms: Terms, singles: Sequence[Single]) -> R
         else:
             directory.put(tx, run.company_id, person, listed=single.listed, run_id=run.id)
     counts = runs.counted(run, {"asked": len(singles), "absent": absent, "unreadable": unreadable})
-    return runs.advance(tx, run, counts=counts, cursor=singles[-1].user_id)
+    return runs.advance(tx, run, counts=counts, cursor=cursor)
 
 
 def is_listed(terms: Terms, found: Person | Refused | None) -> bool | None:

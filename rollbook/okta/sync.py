@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,9 +19,21 @@ from rollbook.activity import queue
 from rollbook.activity.queue import Task
 from rollbook.database import Collision, Database, Tx
 from rollbook.errors import RollbookError, Unavailable
-from rollbook.okta import applying, attention, changes, directory, drafting, reading, runs, terms
+from rollbook.okta import (
+    applying,
+    attention,
+    changes,
+    connections,
+    directory,
+    drafting,
+    reading,
+    runs,
+    second_look,
+    terms,
+)
 from rollbook.okta.answers import AppUser, Page, Person, Refused
 from rollbook.okta.changes import Change
+from rollbook.okta.circles import Circles
 from rollbook.okta.connections import Connection
 from rollbook.okta.failures import OktaFailure, RecordRefused
 from rollbook.okta.grounds import Grounds
@@ -34,15 +46,12 @@ from rollbook.okta.terms import Terms
 T = TypeVar("T")
 
 MOST_RESTARTS = 3  # of a list whose cursor expired
-MOST_LAPS = 3  # through a list that leads back to where it was
-MOST_PAGES = 100_000  # of one list
 ASKING_SECONDS = 10.0  # people asked for one by one between two writes; the lease lasts longer
 
 # Notes of a run.
 TERMS, RESTARTS = "terms", "restarts"
 
 _ASKABLE = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
-_CIRCLE = "Okta's list leads round in a circle and does not end. The next run begins anew."
 
 
 class LeaseLost(Exception):
@@ -58,8 +67,7 @@ class Sync:
         self._connection = connection
         self._task = task
         self._run: Run | None = None
-        self._met: set[str] = set()  # cursors of the list that is being read
-        self._laps = self._pages = 0
+        self._circles = Circles()
         self._grounds: Grounds | None = None
         self._fitting = applying.FEWEST_ROWS
 
@@ -77,13 +85,13 @@ class Sync:
             run_id = self._task.payload["run_id"]
             self._run = await self._database.read(lambda tx: runs.find(tx, self._task.company_id, run_id))
         run = self._run
-        if run is None or run.ended_at or run.state == "held":
+        if run is None or _is_over(run):
             return False
         try:
             run = await self._go_on(run)
         except runs.RunEnded:
             return False
-        return run.ended_at is None and run.state != "held"
+        return not _is_over(run)
 
     async def _go_on(self, run: Run) -> Run:
         try:
@@ -98,8 +106,14 @@ class Sync:
             return await self._move(partial(self._fail, run=run, failure=failure))
 
     async def renew(self) -> None:
-        """Keeps the lease while Okta is waited for. Raises LeaseLost."""
-        await self._write(lambda tx: None)
+        """Keeps the lease while Okta is waited for. Raises LeaseLost, and RunEnded where it was ended meanwhile."""
+
+        def look(tx: Tx) -> None:
+            run = runs.find(tx, self._task.company_id, self._task.payload["run_id"])
+            if run is None or _is_over(run):
+                raise runs.RunEnded(self._task.id)
+
+        await self._write(look)
 
     async def _write(self, fn: Callable[[Tx], T]) -> T:
         def work(tx: Tx) -> T:
@@ -110,13 +124,29 @@ class Sync:
         return await self._database.write(work)
 
     async def _move(self, fn: Callable[[Tx], Run]) -> Run:
-        """A write that changes how far the run is."""
-        self._run = await self._write(fn)
+        """A write that changes how far the run is. With the last of them its task is done: nobody may find it once the
+        run goes on, after a person's yes, under another.
+        """
+
+        def work(tx: Tx) -> Run:
+            run = fn(tx)
+            if _is_over(run):
+                queue.finish(tx, self._task, now=clock.now())
+            return run
+
+        self._run = await self._write(work)
         return self._run
 
     def _begin(self, tx: Tx, run: Run) -> Run:
-        agreed = msgspec.to_builtins(terms.of_connection(tx, self._connection))
-        started = clock.text(clock.now())
+        """On the terms of this moment. Under the lock: whoever changes them from now on finds the run, and drops it."""
+        now = clock.now()
+        connection = connections.get(tx, run.company_id, lock=True)
+        if connection.state == "off":
+            return runs.end(tx, run, "dropped", connections.OFF, now=now)
+        if connection.org_url != self._connection.org_url:
+            return runs.end(tx, run, "dropped", connections.MOVED, now=now)
+        agreed = msgspec.to_builtins(terms.of_connection(tx, connection))
+        started = clock.text(now)
         return runs.advance(
             tx, run, state="reading", part=reading.PARTS[0], cursor=None, started_at=started, notes={TERMS: agreed}
         )
@@ -133,12 +163,11 @@ class Sync:
             if failure.kind != "cursor":
                 raise
             return await self._again(run, failure)
-        self._watch_circles(run.part or "", page.next)
+        self._circles.watch(page.next)
         end: dict[str, Any] = {"cursor": page.next}
         if page.next is None:
             end["part"] = reading.next_part(agreed, run.part or "")
-            self._met.clear()
-            self._laps = self._pages = 0
+            self._circles = Circles()
         return await self._keep(run, agreed, page, end)
 
     async def _page(self, run: Run, agreed: Terms) -> Page[Person] | Page[AppUser]:
@@ -166,20 +195,9 @@ class Sync:
         restarts = run.notes.get(RESTARTS, 0) + 1
         if restarts > MOST_RESTARTS:
             raise failure
-        self._met.clear()
+        self._circles.begin_again()
         notes = {**run.notes, RESTARTS: restarts}
         return await self._move(lambda tx: runs.advance(tx, run, cursor=None, notes=notes))
-
-    def _watch_circles(self, part: str, following: str | None) -> None:
-        """Raises OktaFailure where a list does not end."""
-        self._pages += 1
-        if following in self._met:
-            self._met.clear()
-            self._laps += 1
-        if following is not None:
-            self._met.add(following)
-        if self._laps > MOST_LAPS or self._pages > MOST_PAGES:
-            raise OktaFailure("unreadable", _CIRCLE)
 
     async def _ask_singles(self, run: Run, agreed: Terms) -> Run:
         """Asks for people of ours whom no list had, one by one."""
@@ -198,7 +216,8 @@ class Sync:
             singles.append(await self._single(agreed, user_id, okta_id, away.get(okta_id, 0)))
             if time.monotonic() - began > ASKING_SECONDS:
                 break
-        return await self._move(partial(reading.keep_singles, run=run, terms=agreed, singles=singles))
+        keep = partial(reading.keep_singles, singles=singles, cursor=singles[-1].user_id)
+        return await self._move(partial(keep, run=run, terms=agreed))
 
     async def _single(self, agreed: Terms, user_id: str, okta_id: str, away: int) -> Single:
         found: Person | Refused | None = None
@@ -238,7 +257,23 @@ class Sync:
         if not rows:
             waiting = await self._database.read(lambda tx: changes.waiting(tx, run))
             return await self._move(lambda tx: applying.finish(tx, run, waiting, now=clock.now()))
-        return await self._carry_out(run, rows, rests_on)
+        return await self._look_again(run, rows, rests_on)
+
+    async def _look_again(self, run: Run, rows: Sequence[Change], rests_on: Grounds) -> Run:
+        """Carries out what still holds: what Okta says by now is kept, and planned anew with everything else."""
+        agreed, now = _terms(run), clock.now()
+
+        async def ask(user_id: str, okta_id: str) -> Single:
+            return await self._single(agreed, user_id, okta_id, RUNS_AWAY)
+
+        looked = await second_look.look(run, rows, ask, most_seconds=ASKING_SECONDS, now=now)
+        if looked.unsure is not None:
+            row, why_not = looked.unsure, second_look.UNSURE
+            return await self._move(lambda tx: applying.pass_over(tx, run, row, why_not, now=now))
+        if looked.answers:
+            keep = partial(reading.keep_singles, singles=looked.answers, cursor=run.cursor)
+            run = await self._move(partial(keep, run=run, terms=agreed))
+        return await self._carry_out(run, looked.rows, rests_on)
 
     async def _carry_out(self, run: Run, rows: list[Change], rests_on: Grounds) -> Run:
         """Several rows in one write; where one of them cannot be done, each by itself."""
@@ -275,13 +310,18 @@ class Sync:
     # What Okta refuses.
 
     def _fail(self, tx: Tx, run: Run, failure: OktaFailure) -> Run:
-        """Nobody is archived for a failure: the run ends before it has planned anything."""
+        """Nobody is archived for a failure: the run ends, and what it has not done is not done."""
         now = clock.now()
         if failure.kind in ("refused", "gone"):
-            ended = runs.end(tx, run, "needs_attention", failure.message, now=now)
+            # First the connection, then the run, as everybody does who locks both.
             attention.ask_for(tx, run.company_id, failure.message, run_id=run.id, actor=run.actor, now=now)
-            return ended
+            return runs.end(tx, run, "needs_attention", failure.message, now=now)
         return runs.end(tx, run, "partial", failure.message, now=now)
+
+
+def _is_over(run: Run) -> bool:
+    """Whether nothing is left to do for the run's task: it has ended, or waits for a person's yes."""
+    return run.ended_at is not None or run.state == "held"
 
 
 def _terms(run: Run) -> Terms:

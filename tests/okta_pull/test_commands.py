@@ -118,6 +118,20 @@ def test_what_is_left_out_stays(place: Place) -> None:
     assert (changed["role_variable"], changed["group_id"]) == (None, None)
 
 
+def test_a_held_run_is_dropped_when_okta_is_read_otherwise(place: Place) -> None:
+    place.configure("--mode", "full", "--most-people", "0")
+    place.run("sync")
+    for change, said in (("configure", "was changed since"), ("off", "switched off")):
+        place.org.deactivate(somebody(place, 0))
+        held = place.run("sync")
+        assert held["state"] == "held"
+        place.run(change, *(["--whole-directory"] if change == "configure" else []))
+        dropped = place.run("runs")[0]
+        assert (dropped["id"], dropped["state"]) == (held["id"], "dropped")
+        assert said in dropped["reason"]
+        assert "nothing to approve" in place.run("approve", held["id"], code=1)
+
+
 def test_the_kept_token_is_not_taken_to_another_org(place: Place) -> None:
     place.configure()
     complaint = place.run("configure", "--org-url", "https://acme.okta.com", code=1)
@@ -138,6 +152,7 @@ def test_another_org_is_read_with_its_own_token_and_from_the_beginning(place: Pl
         moved += ["--token-file", place.token_file("00tokenOfTheOtherOrg")]
         assert "Leave" in rollbook(place.environment, "okta", "configure", place.subdomain, *moved, stdin="n\n").stdout
         assert place.run("configure", *moved, "--yes")["org_url"] == other.address
+        assert place.run("show")["state"] == "on"
         assert place.run("plan", held["id"])["archive"]
         assert place.run("runs")[0]["state"] == "dropped"
         assert len(place.run("preview")["create"]) <= 2

@@ -193,6 +193,31 @@ def test_whoever_waits_for_us_is_heard_at_least_every_fifteen_seconds() -> None:
     assert max(gaps) <= 15
 
 
+def test_whoever_waits_for_us_is_heard_between_slow_answers() -> None:
+    """Somebody in so many groups that one question takes longer than a lease lasts."""
+    clock = Clock()
+    renewed: list[float] = []
+
+    async def renew() -> None:
+        renewed.append(clock.at)
+
+    def answer(asked: Asked) -> bytes:
+        clock.at += 9
+        page = int(asked.target.rpartition("after=")[2]) if "after=" in asked.target else 0
+        link = f"http://{asked.headers['host']}/api/v1/users/00uleo/groups?after={page + 1}"
+        return reply(200, [{"id": f"00g{page}"}], *([f'Link: <{link}>; rel="next"'] if page < 20 else []))
+
+    async def ask() -> bool:
+        async with Org(answer) as server, client(server, clock, while_waiting=renew) as okta:
+            return await okta.is_member("00uleo", "00gnone")
+
+    began = clock.at
+    assert not asyncio.run(ask())
+    assert clock.at - began == 9 * 21
+    gaps = [after - before for before, after in itertools.pairwise([began, *renewed, clock.at])]
+    assert max(gaps) <= 15 + 9
+
+
 def test_a_lease_that_was_lost_while_waiting_ends_the_request() -> None:
     class LeaseLost(Exception):
         pass

@@ -467,15 +467,14 @@ def test_a_run_reads_on_the_terms_with_which_it_began(company: Company) -> None:
     company.configure(mode="full", most_percent=100)
     company.org.add(okta_user("00uleo"), okta_user("00ustays"))
     company.pull()
-    company.org.leave("00uleo")
-    company.pull()
+    company.org.deactivate("00uleo")
 
-    def switch(run: Run | None) -> None:
+    def limit(run: Run | None) -> None:
         if run is not None and run.state == "planning":
             company.after_step = None
-            company.configure(mode="complement")
+            company.configure(mode="full", most_people=0)
 
-    company.after_step = switch
+    company.after_step = limit
     assert company.told(company.pull()) == [("archive", "leo@acme.example", "applied")]
 
 
