@@ -19,6 +19,8 @@ from rollbook.database import Database, Tx
 from rollbook.errors import Misconfigured, NotFound, Unavailable
 from rollbook.installation import Installation
 from rollbook.okta import attention, calendar, connections, runs, sessions, slots
+from rollbook.okta.client import Client
+from rollbook.okta.connections import Connection
 from rollbook.okta.failures import OktaFailure
 from rollbook.okta.person_record import ALIVE
 from rollbook.okta.sync import LeaseLost, Sync
@@ -84,9 +86,8 @@ class Pulls:
         active = None
         if user.external_id is not None:
             try:
-                async with sessions.opened(database, self._access, company_id) as (_, client):
-                    person = await client.person(user.external_id)
-                    active = person is not None and person.status in ALIVE
+                async with sessions.opened(database, self._access, company_id) as (kept, client):
+                    active = await _is_here(client, kept, user.external_id)
             except (NotFound, sessions.CannotOpen):
                 log.info("okta cannot be asked", company_id=company_id, user_id=user_id)
             except OktaFailure as failure:
@@ -144,6 +145,21 @@ class Pulls:
                 log.warning("a slot was missed", company_id=company_id, slot=clock.text(slot))
             elif await self._database.write(partial(runs.create_for_slot, **about)) is None:
                 self._again = now + AGAIN  # another worker was first, or another run is under way still
+
+
+async def _is_here(client: Client, connection: Connection, okta_id: str) -> bool | None:
+    """Whether Okta says that somebody belongs here, not only that they are active there; None where it says neither.
+
+    The app's own assignment decides where the app is known, else the group. Raises OktaFailure.
+    """
+    person = await client.person(okta_id)
+    if person is None or person.status not in ALIVE:
+        return False
+    if connection.app_id is not None:
+        return await client.is_assigned(okta_id, connection.app_id) or None
+    if connection.group_id is not None:
+        return await client.is_member(okta_id, connection.group_id) or None
+    return True
 
 
 def _cannot_open(tx: Tx, *, task: Task, reason: str, now: datetime) -> None:

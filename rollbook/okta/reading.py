@@ -20,12 +20,13 @@ from rollbook.okta.person_record import ABSENT, DEPROVISIONED, Kept
 from rollbook.okta.runs import Run
 from rollbook.okta.terms import Terms
 
-Part = Literal["people", "deprovisioned", "app", "singles"]
+Part = Literal["people", "deprovisioned", "app", "singles", "namesakes"]
 PARTS: tuple[Part, ...] = get_args(Part)
 WRITTEN_AT_ONCE = 50  # people of a page who changed
 
-# Notes of a run: how many of those listed have each variable, and records without so much as an id.
-PRESENT, NAMELESS = "present", "nameless"
+# Notes of a run: how many of those listed have each variable, records without so much as an id, and of those how many
+# were on the list of people.
+PRESENT, NAMELESS, UNCERTAIN = "present", "nameless", "nameless_listed"
 
 
 class Source(Protocol):
@@ -36,6 +37,7 @@ class Source(Protocol):
     async def app_users(self, app_id: str, after: str | None) -> Page[AppUser]: ...
     async def person(self, okta_id: str) -> Person | None: ...
     async def is_member(self, okta_id: str, group_id: str) -> bool: ...
+    async def namesakes(self, okta_id: str, names: Sequence[str]) -> list[Person] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class PeoplePage:
             notes[PRESENT] = dict(Counter(notes.get(PRESENT, {})) + sorted_.present)
         if nameless:
             notes[NAMELESS] = notes.get(NAMELESS, 0) + nameless
+            notes[UNCERTAIN] = notes.get(UNCERTAIN, 0) + (nameless if self._listed else 0)
         return {"counts": counts, "notes": notes}
 
 
