@@ -42,6 +42,7 @@ _PARTS = {
     "deprovisioned": "whom Okta reports as deactivated",
     "app": "the assignments of the app",
     "singles": "people of ours whom no list had, one by one",
+    "namesakes": "whether anybody else has the names of those who left",
 }
 
 

@@ -19,6 +19,8 @@ from rollbook.database import Database, Tx
 from rollbook.errors import Misconfigured, NotFound, Unavailable
 from rollbook.installation import Installation
 from rollbook.okta import attention, calendar, connections, runs, sessions, slots
+from rollbook.okta.client import Client
+from rollbook.okta.connections import Connection
 from rollbook.okta.failures import OktaFailure
 from rollbook.okta.person_record import ALIVE
 from rollbook.okta.sync import LeaseLost, Sync
@@ -86,9 +88,8 @@ class Pulls:
         if user.external_id is not None:
             try:
                 renew = partial(_renew, database, task)
-                async with sessions.opened(database, self._access, company_id, while_waiting=renew) as (_, client):
-                    person = await client.person(user.external_id)
-                    active = person is not None and person.status in ALIVE
+                async with sessions.opened(database, self._access, company_id, while_waiting=renew) as (kept, client):
+                    active = await _is_here(client, kept, user.external_id)
             except (NotFound, sessions.CannotOpen):
                 log.info("okta cannot be asked", company_id=company_id, user_id=user_id)
             except OktaFailure as failure:
@@ -158,6 +159,21 @@ def _skip(tx: Tx, *, company_id: str, slot: datetime, now: datetime) -> None:
     other = calendar.in_the_way(tx, company_id, slot, margin=2 * AGAIN)
     runs.skip_slot(tx, company_id, slot, IN_THE_WAY.format(run=other) if other else MISSED, now=now)
     log.warning("a slot was missed", company_id=company_id, slot=clock.text(slot), in_the_way=other)
+
+
+async def _is_here(client: Client, connection: Connection, okta_id: str) -> bool | None:
+    """Whether Okta says that somebody belongs here, not only that they are active there; None where it says neither.
+
+    The app's own assignment decides where the app is known, else the group. Raises OktaFailure.
+    """
+    person = await client.person(okta_id)
+    if person is None or person.status not in ALIVE:
+        return False
+    if connection.app_id is not None:
+        return await client.is_assigned(okta_id, connection.app_id) or None
+    if connection.group_id is not None:
+        return await client.is_member(okta_id, connection.group_id) or None
+    return True
 
 
 def _cannot_open(tx: Tx, *, task: Task, reason: str, now: datetime) -> None:

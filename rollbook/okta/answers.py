@@ -132,6 +132,12 @@ def person(body: bytes) -> Person | Refused:
     return _record(body, Person)
 
 
+def app_user(body: bytes) -> AppUser | Refused:
+    """One assignment of an app, or why it cannot be read. Raises OktaFailure where the answer is no record at all."""
+    _value(body, dict[str, msgspec.Raw])
+    return _record(body, AppUser)
+
+
 def variables(body: bytes) -> list[Variable]:
     """The variables of a profile, Okta's own before the company's, each by name. Raises OktaFailure."""
     definitions = _value(body, _Schema).definitions
@@ -150,6 +156,14 @@ def group_name(body: bytes) -> str:
 def group_ids(body: bytes) -> tuple[list[str], list[Refused]]:
     """The ids of a page of groups. Raises OktaFailure."""
     return [group.id for group in _value(body, list[_Member])], []
+
+
+def some_group_ids(body: bytes) -> tuple[list[str], list[Refused]]:
+    """As `group_ids`, of somebody who is in one at least. Raises OktaFailure."""
+    ids, refused = group_ids(body)
+    if not ids:
+        raise failures.unreadable("it lists a person's groups and not even Everyone is among them")
+    return ids, refused
 
 
 def error_code(body: bytes) -> str | None:

@@ -9,7 +9,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -34,6 +34,7 @@ PAGE_SIZE = 200
 MOST_PAGES_OF_GROUPS = 50
 LONGEST_NEXT = 4096
 LONGEST_TOKEN = 500
+ASSIGNED = frozenset({"ACTIVE", "PROVISIONED", "STAGED"})  # what an assignment says of whoever may use the app
 
 _API = "/api/v1"
 _chance = random.SystemRandom()
@@ -149,12 +150,16 @@ class Client:
         return found
 
     async def is_member(self, okta_id: str, group_id: str) -> bool:
-        """Whether somebody is in a group, as their own list of groups has it; nobody is in none."""
+        """Whether somebody is in a group, as their own list of groups has it; whom Okta does not know is in none.
+
+        An empty list is no answer: everybody in Okta is in its group Everyone.
+        """
         after: str | None = None
         for _ in range(MOST_PAGES_OF_GROUPS):
             path = f"/users/{_segment(okta_id)}/groups"
             try:
-                page = await self._page(path, {}, after, answers.group_ids, what=f"the person {okta_id}")
+                read = answers.some_group_ids if after is None else answers.group_ids
+                page = await self._page(path, {}, after, read, what=f"the person {okta_id}")
             except OktaFailure as failure:
                 if failure.kind == "gone":
                     return False
@@ -163,6 +168,35 @@ class Client:
                 return group_id in page.items
             after = page.next
         raise failures.unreadable("the list of a person's groups does not end")
+
+    async def namesakes(self, okta_id: str, names: Sequence[str]) -> list[Person] | None:
+        """Whoever else has one of these names as login or e-mail, of whatever status. None where Okta does not say so
+        for certain: the answer has to hold the person themselves too, or it may as well be empty by mistake.
+
+        A `search` finds names in any case, which a `filter` does not.
+        """
+        asked = [f"{of} eq {_quoted(name)}" for name in names for of in ("profile.login", "profile.email")]
+        condition = " or ".join([*asked, f"id eq {_quoted(okta_id)}"])
+        try:
+            page = await self._page("/users", {"search": condition}, None, answers.people, what=None)
+        except OktaFailure as failure:
+            if failure.kind != "unreadable":
+                raise
+            return None
+        if page.refused or page.next is not None or not any(person.id == okta_id for person in page.items):
+            return None
+        return [person for person in page.items if person.id != okta_id]
+
+    async def is_assigned(self, okta_id: str, app_id: str) -> bool:
+        """Whether an app is assigned to somebody who may use it."""
+        url = self._at(f"/apps/{_segment(app_id)}/users/{_segment(okta_id)}", {})
+        try:
+            found = await self._ask(url, lambda answer: answers.app_user(answer.body), what="the assignment")
+        except OktaFailure as failure:
+            if failure.kind == "gone":
+                return False
+            raise
+        return isinstance(found, AppUser) and found.id == okta_id and found.status in ASSIGNED
 
     async def variables(self) -> list[Variable]:
         """The variables of people's profiles, for the field map."""
@@ -301,6 +335,12 @@ def _linked(response: httpx2.Response) -> str | None:
     if any("rel" not in link for link in links.values()):
         raise failures.unreadable("where its list goes on cannot be read")
     return links["next"]["url"] if "next" in links else None
+
+
+def _quoted(text: str) -> str:
+    """A text as a filter has it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _segment(id_: str) -> str:

@@ -49,7 +49,7 @@ class Person(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> Names:
-        return Names(self.okta_id, self.login_key, self.email_key)
+        return Names(self.okta_id, self.login_key, self.email_key, self.status)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -73,6 +73,7 @@ _NEXT = (
     .order_by(table.c.okta_id)
     .limit(WALKED_AT_ONCE)
 )
+_OF_STATUS = select(*COLUMNS).order_by(table.c.okta_id).limit(WALKED_AT_ONCE)
 _INSERT = insert(table)
 
 
@@ -139,6 +140,17 @@ def people(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> list[Person]:
 def after(tx: Tx, company_id: str, okta_id: str) -> list[Person]:
     """The next WALKED_AT_ONCE people in the order of Okta's ids."""
     return [Person(*row) for row in tx.all(_NEXT, {"company": company_id, "after": okta_id})]
+
+
+def of_status(tx: Tx, company_id: str, run_id: str, statuses: Collection[str], *, after: str) -> list[Person]:
+    """The next WALKED_AT_ONCE people whom this run read with one of these statuses, in the order of Okta's ids."""
+    query = _OF_STATUS.where(
+        table.c.company_id == company_id,
+        table.c.okta_id > after,
+        table.c.read_run == run_id,
+        table.c.status.in_(sorted(statuses)),
+    )
+    return [Person(*row) for row in tx.search(query)]
 
 
 def unseen(tx: Tx, company_id: str, run_id: str, *, after: str) -> list[tuple[str, str]]:
@@ -208,9 +220,9 @@ def note_seen(tx: Tx, company_id: str, okta_ids: Sequence[str], values: Mapping[
     _write(tx, company_id, okta_ids, values)
 
 
-def note_missing(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> None:
-    """One complete run more did not find them listed."""
-    _write(tx, company_id, okta_ids, {"listed": 0, "missing_runs": table.c.missing_runs + 1})
+def note_missing(tx: Tx, company_id: str, okta_ids: Sequence[str], *, anew: bool = False) -> None:
+    """One complete run more did not find them listed; `anew` the first one, whatever was counted before."""
+    _write(tx, company_id, okta_ids, {"listed": 0, "missing_runs": 1 if anew else table.c.missing_runs + 1})
 
 
 def note_unassigned(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> None:
@@ -236,7 +248,7 @@ def namesakes(
     ]
     if not conditions:
         return []
-    query = select(table.c.okta_id, table.c.login_key, table.c.email_key).where(
+    query = select(table.c.okta_id, table.c.login_key, table.c.email_key, table.c.status).where(
         or_(*conditions), table.c.read_run == run_id
     )
     return [Names(*row) for row in tx.search(query)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,13 @@ from sqlalchemy import bindparam, func, select
 
 from rollbook.database import Tx
 from rollbook.database.tables import users
-from rollbook.okta import changes, directory, grounds, guards, planning, reading, runs, situations
+from rollbook.okta import changes, directory, field_map, grounds, guards, planning, reading, runs, situations
 from rollbook.okta.directory import FORGOTTEN_AFTER, MOST_MISSING
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.guards import Counted
 from rollbook.okta.planning import Plan
 from rollbook.okta.runs import Run
-from rollbook.okta.terms import Terms
+from rollbook.okta.terms import EVERYBODYS, TERMS, Terms, of_notes
 from rollbook.people import fields
 from rollbook.people.fields import OWNER_WORDS
 
@@ -30,6 +30,9 @@ MOST_ROWS = 200  # in one write: of the plan, and of people who are missing or u
 
 # Notes of a run: by variable and by field, how many people were left as they are.
 WITHHELD, NOT_OURS = "withheld", "not_ours"
+# That everybody was walked through, and the variables whose loss needs a person's yes in the next run.
+WALKED, HAD = "walked", "had"
+_LOOKED_BACK = 50  # runs, for the one before that walked through everybody
 
 _ACTIVE = select(func.count()).where(
     users.c.company_id == bindparam("company"), users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
@@ -48,6 +51,7 @@ class Draft:
     forgotten: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     not_ours: tuple[str, ...] = ()
+    anew: bool = False  # whoever is missing, is so for the first time
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,31 @@ class Totals:
 def grounds_of(tx: Tx, run: Run, terms: Terms) -> Grounds:
     """What the run's plan rests on, once it has read everything."""
     present = run.notes.get(reading.PRESENT, {})
-    return grounds.of_company(
+    rests_on = grounds.of_company(
         terms, fields.all_of(tx, run.company_id), listed=run.counts.get("people", 0), present=present
     )
+    before = _run_before(tx, run)
+    return replace(
+        rests_on,
+        uncertain=bool(run.notes.get(reading.UNCERTAIN)),
+        since=run.started_at,
+        first=before is None or not terms.lists_as(of_notes(before.notes)),
+        had=_had(before) if before is not None else frozenset(),
+    )
+
+
+def _run_before(tx: Tx, run: Run) -> Run | None:
+    """The last run before that walked through everybody to do something about them."""
+    for each in runs.search(tx, run.company_id, before=run.id, limit=_LOOKED_BACK):
+        if each.purpose == "sync" and TERMS in each.notes and (each.notes.get(WALKED) or each.state == "done"):
+            return each
+    return None
+
+
+def _had(before: Run) -> frozenset[str]:
+    """The variables that the run before met, or whose loss nobody has said yes to since."""
+    unanswered = () if before.approved_by else before.notes.get(HAD, ())
+    return frozenset((*before.notes.get(reading.PRESENT, {}), *unanswered))
 
 
 def draft(tx: Tx, run: Run, rests_on: Grounds) -> Draft:
@@ -83,10 +109,10 @@ def draft(tx: Tx, run: Run, rests_on: Grounds) -> Draft:
     app_read = bool(rests_on.terms.app_id) and not run.notes.get(reading.APP_NAMELESS)
     for person, situation in zip(people, found, strict=True):
         outcome = planning.plan(rests_on, situation)
-        is_missing = not situation.listed and not rests_on.nobody
+        is_missing = not situation.listed and not rests_on.nobody and not rests_on.uncertain
         stranger = situation.known is None and not situation.fresh
         is_forgotten = is_missing and stranger and person.missing_runs >= FORGOTTEN_AFTER
-        is_missing = is_missing and not is_forgotten and person.missing_runs < MOST_MISSING
+        is_missing = is_missing and not is_forgotten and (rests_on.first or person.missing_runs < MOST_MISSING)
         is_unassigned = person.app_status is not None and app_read and person.app_run != run.id
         more = len(outcome.plans) + is_forgotten + is_missing + is_unassigned
         if rows and rows + more > MOST_ROWS:
@@ -110,6 +136,7 @@ def draft(tx: Tx, run: Run, rests_on: Grounds) -> Draft:
         tuple(forgotten),
         tuple(withheld),
         tuple(not_ours),
+        anew=rests_on.first,
     )
 
 
@@ -117,7 +144,7 @@ def keep(tx: Tx, run: Run, made: Draft) -> Run:
     """Writes a step down, with how far the walk is. Only a run that is to do something counts who was missing."""
     changes.add(tx, run, made.plans)
     if run.purpose == "sync":
-        directory.note_missing(tx, run.company_id, made.missing)
+        directory.note_missing(tx, run.company_id, made.missing, anew=made.anew)
         directory.forget(tx, run.company_id, made.forgotten)
     directory.note_unassigned(tx, run.company_id, [id_ for id_ in made.unassigned if id_ not in made.forgotten])
     counts = runs.counted(run, Counter(plan.kind for plan in made.plans))
@@ -146,15 +173,24 @@ def finish(tx: Tx, run: Run, rests_on: Grounds, found: Totals, *, now: datetime)
         active=found.active,
         listed=counts.get("people", 0),
         ours=found.ours,
-        withheld=run.notes.get(WITHHELD, {}),
+        withheld={name: n for name, n in run.notes.get(WITHHELD, {}).items() if name in asked_for(rests_on)},
     )
+    notes = {**run.notes, WALKED: True, HAD: sorted(rests_on.had)}
     held = guards.held(rests_on.terms, counted)
     if run.purpose == "preview":
         reason = held or (guards.waiting(found.waiting) if found.waiting else None)
         return runs.end(tx, run, "done", reason, counts=counts, cursor=None, now=now)
     if held is not None:
-        return runs.hold(tx, run, held, counts=counts, cursor=None, notes={**run.notes, runs.WHOLE: True}, now=now)
-    return runs.advance(tx, run, state="applying", counts=counts, cursor=None)
+        return runs.hold(tx, run, held, counts=counts, cursor=None, notes={**notes, runs.WHOLE: True}, now=now)
+    return runs.advance(tx, run, state="applying", counts=counts, cursor=None, notes=notes)
+
+
+def asked_for(rests_on: Grounds) -> frozenset[str]:
+    """The variables whose loss holds a run: which every person has, which the company mapped itself, and of the others
+    those that somebody had before. What was set here by hand and Okta never had, is no loss of Okta's.
+    """
+    own = {name for field, name in rests_on.terms.fields.items() if field_map.STANDARD.get(field) != name}
+    return frozenset((*EVERYBODYS, *own, *rests_on.had))
 
 
 def _asides(run: Run, rests_on: Grounds) -> Iterator[Plan]:
@@ -170,6 +206,8 @@ def _asides(run: Run, rests_on: Grounds) -> Iterator[Plan]:
             yield Plan("set_aside", "", None, "owner", reason)
     if nameless := run.notes.get(reading.NAMELESS, 0):
         reason = f"{nameless:,} of Okta's records could not be read, not even whose they are."
+        if run.notes.get(reading.UNCERTAIN):
+            reason += " Since one of them may be anybody's, nobody counts as away for this run."
         yield Plan("set_aside", "", None, "record", reason)
     if unreadable := run.notes.get(reading.APP_UNREADABLE, 0):
         records = f"{unreadable:,} record{'' if unreadable == 1 else 's'}"

@@ -30,7 +30,9 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """`targets` are written, `others` belong to another source. `missing` are the variables that nobody listed has;
-    `nobody` says that Okta listed nobody at all.
+    `nobody` says that Okta listed nobody at all, `uncertain` that its list held records of which nobody knows whose
+    they are: then nobody is away. `since` is when reading began; `first` says that no run before was on these terms,
+    so that nobody was away before; `had` are variables whose loss needs a person's yes.
     """
 
     terms: Terms
@@ -38,6 +40,10 @@ class Grounds:
     others: tuple[Target, ...]
     missing: frozenset[str] = frozenset()
     nobody: bool = False
+    uncertain: bool = False
+    since: str | None = None
+    first: bool = False
+    had: frozenset[str] = frozenset()
 
 
 def of_company(terms: Terms, fields: Sequence[Field], *, listed: int, present: Mapping[str, int]) -> Grounds:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from rollbook.okta.person_record import ALIVE, GONE
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
@@ -18,11 +19,12 @@ RULES: tuple[Rule, ...] = ("user name", "e-mail")
 
 
 class Names(NamedTuple):
-    """By what a person of Okta's is matched, folded."""
+    """By what a person of Okta's is matched, folded, and Okta's word for how they stand."""
 
     okta_id: str
     login_key: str | None
     email_key: str | None
+    status: str = "ACTIVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +72,22 @@ def _decide(rule: Rule, person: Names, found: list[User], others: Sequence[Names
     if user.external_id is not None:
         reason = f"User {user.id} has the same {rule} and is recorded with another external id."
         return Undecided(rule, reason, (user,))
-    # By this rule or a stronger one, the user is somebody else's in Okta as well.
-    rivals = [
-        other.okta_id
-        for other in others
-        if other.okta_id != person.okta_id and any(_same(r, user, other) for r in RULES[: RULES.index(rule) + 1])
-    ]
+    rivals = [other.okta_id for other in others if _is_rival(rule, user, person, other)]
     if rivals:
         ids = ", ".join(sorted(rivals)[:5])
         reason = f"Ambiguous: user {user.id} has the same {rule}, and so have others in Okta: {ids}."
         return Undecided(rule, reason, (user,))
     return Match(user, rule)
+
+
+def _is_rival(rule: Rule, user: User, person: Names, other: Names) -> bool:
+    """Whether the user is somebody else's in Okta as well: by this rule or a stronger one; and where this account is no
+    longer in use while the other one is, by any, since an old account may have kept the names of a new one.
+    """
+    if other.okta_id == person.okta_id:
+        return False
+    left = person.status not in ALIVE and other.status not in GONE
+    return any(_same(each, user, other) for each in (RULES if left else RULES[: RULES.index(rule) + 1]))
 
 
 def _same(rule: Rule, user: User, person: Names) -> bool:

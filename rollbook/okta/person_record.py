@@ -23,6 +23,7 @@ UNKNOWN = "UNKNOWN"  # seen in the app's list alone
 ALIVE = frozenset({"ACTIVE", "PROVISIONED", "RECOVERY", "PASSWORD_EXPIRED", "LOCKED_OUT"})
 DEPROVISIONED = "DEPROVISIONED"
 SUSPENDED = "SUSPENDED"
+GONE = frozenset({ABSENT, DEPROVISIONED})
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,100}", re.ASCII)
 _STATUS = re.compile(r"[A-Z_]{1,40}", re.ASCII)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rollbook.errors import InvalidValue
 from rollbook.okta.grounds import Grounds, Target
 from rollbook.okta.matching import Match, Undecided
-from rollbook.okta.person_record import ABSENT, ALIVE, DEPROVISIONED, SUSPENDED
+from rollbook.okta.person_record import ALIVE, DEPROVISIONED, GONE, SUSPENDED
 from rollbook.people import fields, profiles
 from rollbook.people.fields import PREFIX, Field
 from rollbook.people.folding import fold
@@ -20,7 +20,6 @@ from rollbook.people.record import User
 from rollbook.people.roles import PRIVILEGED, ROLES, Role
 
 Kind = Literal["create", "change", "archive", "restore", "link", "set_aside"]
-GONE = (ABSENT, DEPROVISIONED)
 RUNS_AWAY = 2  # complete runs in a row without somebody that say that they left
 PULLED = ("okta:", "scim:")  # who archived them: whom a person archived, no run restores
 
@@ -109,6 +108,12 @@ def _of_match(grounds: Grounds, person: Situation, match: Match) -> Outcome:
         if match.rule == "e-mail":
             reason = f"The archived user {user.id} shares the e-mail alone, and may be a different person."
             return Outcome((Plan("set_aside", person.okta_id, user.id, match.rule, reason),))
+    if not person.alive and grounds.since is not None and user.updated_at >= grounds.since:
+        return NOTHING  # Okta was not asked whether somebody else has the names that the user has now
+    if not person.alive and person.refused:
+        return _aside(person, user, person.refused)
+    if person.alive and not person.listed and grounds.terms.full:
+        return NOTHING  # whom full mode does not list, it would archive next
     waits = _privileged(user, "linked by a rule")
     link = Plan(
         "link",
@@ -165,7 +170,7 @@ def _left(grounds: Grounds, person: Situation) -> tuple[str, str] | None:
         return None
     if person.status == SUSPENDED:
         return "suspended", "Okta reports the account as suspended."
-    if not person.listed and person.away >= RUNS_AWAY:
+    if not person.listed and person.away >= RUNS_AWAY and not grounds.uncertain:
         where = "in the group" if grounds.terms.group_id else "in Okta"
         return "absent", f"{person.away} complete runs in a row did not find the person {where}."
     return None

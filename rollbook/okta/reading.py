@@ -20,13 +20,13 @@ from rollbook.okta.person_record import ABSENT, DEPROVISIONED, UNREADABLE, Kept
 from rollbook.okta.runs import Run
 from rollbook.okta.terms import Terms
 
-Part = Literal["people", "deprovisioned", "app", "singles"]
+Part = Literal["people", "deprovisioned", "app", "singles", "namesakes"]
 PARTS: tuple[Part, ...] = get_args(Part)
 WRITTEN_AT_ONCE = 50  # people of a page who changed
 
-# Notes of a run: how many of those listed have each variable, and records without so much as an id; of the app's list
-# records that cannot be read, and of those the ones without an id.
-PRESENT, NAMELESS = "present", "nameless"
+# Notes of a run: how many of those listed have each variable, records without so much as an id, and of those how many
+# were on the list of people; of the app's list records that cannot be read, and of those the ones without an id.
+PRESENT, NAMELESS, UNCERTAIN = "present", "nameless", "nameless_listed"
 APP_UNREADABLE, APP_NAMELESS = "app_unreadable", "app_nameless"
 
 
@@ -38,6 +38,7 @@ class Source(Protocol):
     async def app_users(self, app_id: str, after: str | None) -> Page[AppUser]: ...
     async def person(self, okta_id: str) -> Person | None: ...
     async def is_member(self, okta_id: str, group_id: str) -> bool: ...
+    async def namesakes(self, okta_id: str, names: Sequence[str]) -> list[Person] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ class PeoplePage:
             notes[PRESENT] = dict(Counter(notes.get(PRESENT, {})) + sorted_.present)
         if nameless:
             notes[NAMELESS] = notes.get(NAMELESS, 0) + nameless
+            notes[UNCERTAIN] = notes.get(UNCERTAIN, 0) + (nameless if self._listed else 0)
         return {"counts": counts, "notes": notes}
 
 

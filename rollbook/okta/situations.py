@@ -47,7 +47,7 @@ def of_people(
         user = known.get(person.okta_id) or (answer.user if isinstance(answer, Match) else None)
         fresh = person.read_run == run_id
         listed = fresh and bool(person.listed)
-        away = person.missing_runs if counted or listed else person.missing_runs + 1
+        away = person.missing_runs if counted or listed else 1 if grounds.first else person.missing_runs + 1
         situations.append(
             Situation(
                 person.okta_id,

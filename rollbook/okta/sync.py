@@ -26,6 +26,7 @@ from rollbook.okta import (
     connections,
     directory,
     drafting,
+    namesakes,
     reading,
     runs,
     second_look,
@@ -37,7 +38,6 @@ from rollbook.okta.circles import Circles
 from rollbook.okta.connections import Connection
 from rollbook.okta.failures import OktaFailure, RecordRefused
 from rollbook.okta.grounds import Grounds
-from rollbook.okta.person_record import ALIVE
 from rollbook.okta.planning import RUNS_AWAY
 from rollbook.okta.reading import AppPage, PeoplePage, Single, Source
 from rollbook.okta.runs import Run
@@ -49,7 +49,7 @@ MOST_RESTARTS = 3  # of a list whose cursor expired
 ASKING_SECONDS = 10.0  # people asked for one by one between two writes; the lease lasts longer
 
 # Notes of a run.
-TERMS, RESTARTS = "terms", "restarts"
+RESTARTS = "restarts"
 
 _ASKABLE = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
@@ -148,7 +148,13 @@ class Sync:
         agreed = msgspec.to_builtins(terms.of_connection(tx, connection))
         started = clock.text(now)
         return runs.advance(
-            tx, run, state="reading", part=reading.PARTS[0], cursor=None, started_at=started, notes={TERMS: agreed}
+            tx,
+            run,
+            state="reading",
+            part=reading.PARTS[0],
+            cursor=None,
+            started_at=started,
+            notes={terms.TERMS: agreed},
         )
 
     # Reading.
@@ -157,6 +163,8 @@ class Sync:
         agreed = _terms(run)
         if run.part == "singles":
             return await self._ask_singles(run, agreed)
+        if run.part == "namesakes":
+            return await self._ask_namesakes(run, agreed)
         try:
             page = await self._page(run, agreed)
         except OktaFailure as failure:
@@ -209,7 +217,8 @@ class Sync:
 
         wanted, away = await self._database.read(look)
         if not wanted:
-            return await self._move(partial(self._read_all, run=run))
+            following = reading.next_part(agreed, "singles")
+            return await self._move(lambda tx: runs.advance(tx, run, part=following, cursor=None))
         singles: list[Single] = []
         began = time.monotonic()
         for user_id, okta_id in wanted:
@@ -229,11 +238,24 @@ class Sync:
         listed = reading.is_listed(agreed, found)
         if listed is None:
             # A list may have left somebody out. Before that archives them, Okta is asked for them alone.
-            about_to_leave = agreed.full and away + 1 >= RUNS_AWAY and found is not None and found.status in ALIVE
+            about_to_leave = agreed.full and away + 1 >= RUNS_AWAY
             listed = (
                 await self._client.is_member(okta_id, agreed.group_id) if about_to_leave and agreed.group_id else False
             )
         return Single(user_id, okta_id, found, listed)
+
+    async def _ask_namesakes(self, run: Run, agreed: Terms) -> Run:
+        """Asks, for whom a rule takes for a leaver, whether the names are those of somebody else, who is active."""
+        wanted = await self._database.read(lambda tx: namesakes.wanted(tx, run, agreed))
+        if not wanted:
+            return await self._move(partial(self._read_all, run=run))
+        answers: list[namesakes.Answer] = []
+        began = time.monotonic()
+        for each in wanted:
+            answers.append(namesakes.Answer(each, await self._client.namesakes(each.okta_id, each.names)))
+            if time.monotonic() - began > ASKING_SECONDS:
+                break
+        return await self._move(partial(namesakes.keep, run=run, terms=agreed, answers=answers))
 
     def _read_all(self, tx: Tx, run: Run) -> Run:
         """Everything was read: only now does absence mean anything, and what needed attention needs it no more."""
@@ -325,4 +347,4 @@ def _is_over(run: Run) -> bool:
 
 
 def _terms(run: Run) -> Terms:
-    return msgspec.convert(run.notes[TERMS], Terms)
+    return terms.of_notes(run.notes)

@@ -5,7 +5,8 @@ They are noted when a run begins and stay its own, whatever is configured meanwh
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,6 +14,7 @@ from rollbook.database import Tx
 from rollbook.okta import field_map
 from rollbook.okta.connections import Connection
 
+TERMS = "terms"  # note of a run
 # What is kept of everybody: by these the rules match, and a person reads who is meant.
 EVERYBODYS = ("login", "email", "firstName", "lastName")
 
@@ -28,6 +30,10 @@ class Terms(msgspec.Struct, frozen=True):
     most_percent: int = 5
     fields: dict[str, str] = msgspec.field(default_factory=dict)
 
+    def lists_as(self, other: Terms) -> bool:
+        """Whether somebody who is missing under these terms would be under the other ones."""
+        return (self.mode, self.group_id) == (other.mode, other.group_id)
+
     @property
     def full(self) -> bool:
         return self.mode == "full"
@@ -37,6 +43,11 @@ class Terms(msgspec.Struct, frozen=True):
         """The variables that are kept of each person."""
         role = (self.role_variable,) if self.role_variable and self.full else ()
         return tuple(dict.fromkeys((*EVERYBODYS, *self.fields.values(), *role)))
+
+
+def of_notes(notes: Mapping[str, Any]) -> Terms:
+    """Those that a run began with."""
+    return msgspec.convert(notes[TERMS], Terms)
 
 
 def of_connection(tx: Tx, connection: Connection) -> Terms:

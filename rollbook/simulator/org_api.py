@@ -21,7 +21,8 @@ from rollbook.simulator.org_profile import Person, address
 MOST = 200  # people on a page
 APP_USERS = 50  # on a page of the app, unless asked otherwise
 SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Acme - Sign In</title></head><body>Sign in</body></html>"
-STATUS = re.compile(r'status\s+eq\s+"([A-Z_]+)"')
+CONDITION = re.compile(r'(status|id|profile\.login|profile\.email)\s+eq\s+"((?:[^"\\]|\\.)*)"')
+EVERYONE = "00gEveryone000000000"
 
 End = Literal["sent", "silence", "reset", "cut"]
 Shown = Callable[[Person], Any]
@@ -133,7 +134,8 @@ class Api:
                     if person is None:
                         raise _unknown(who, "User")
                     mine = [group for group in org.groups.values() if person.user.id in group.members]
-                    return _json([org_profile.group(each.id, each.name, each.created, origin) for each in mine])
+                    shown = [org_profile.group(each.id, each.name, each.created, origin) for each in mine]
+                    return _json([org_profile.group(EVERYONE, "Everyone", org.created, origin), *shown])
                 case ["api", "v1", "groups", group_id, *rest]:
                     group = org.groups.get(group_id)
                     if group is None:
@@ -150,6 +152,12 @@ class Api:
                         return _json(org_profile.app(app_id, label, org.created, origin))
                     if rest == ["users"]:
                         return self._page(request, origin, fault, org.roll, self._assigned, APP_USERS)
+                    if len(rest) == 2 and rest[0] == "users":
+                        person = org.find(rest[1])
+                        assigned = self._assigned(person) if person is not None else None
+                        if assigned is None:
+                            raise _unknown(rest[1], "AppUser")
+                        return _json(assigned)
                 case ["api", "v1", "meta", "schemas", "user", "default"]:
                     return _json(org_profile.schema(org.variables, f"{origin}/api/v1"))
         raise Refusal(404, *WRONG_METHOD[1:])
@@ -158,14 +166,17 @@ class Api:
 
     def _by_status(self, request: Request, origin: str) -> Shown:
         asked = request.query.get("filter") or request.query.get("search") or ""
-        wanted = set(STATUS.findall(asked))
-        if re.sub(r"\s+or\s+", "", STATUS.sub("", asked)).strip(" ()"):
+        as_compared = str if request.query.get("filter") else str.casefold  # only a search finds a name in any case
+        wanted = {(name, as_compared(re.sub(r"\\(.)", r"\1", text))) for name, text in CONDITION.findall(asked)}
+        if re.sub(r"\bor\b", "", CONDITION.sub("", asked)).strip(" ()"):
             raise Refusal(*BAD_SEARCH)
         show = self._everybody(origin)
 
         def shown(person: Person) -> Any:
-            status = person.user.status
-            return show(person) if (status in wanted if wanted else status != "DEPROVISIONED") else None
+            user = person.user
+            texts = {"status": user.status, "id": user.id, "profile.login": user.login, "profile.email": user.email}
+            has = {(name, as_compared(text)) for name, text in texts.items()}
+            return show(person) if (wanted & has if wanted else user.status != "DEPROVISIONED") else None
 
         return shown
 

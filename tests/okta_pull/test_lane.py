@@ -388,7 +388,33 @@ def test_okta_is_asked_at_once_about_somebody_who_flapped(place: Place) -> None:
     found = {id_: place.read(lambda tx, i=id_: search.named(tx, place.company_id, i)) for id_ in (here, gone)}
     assert [found[here].active, found[gone].active] == [True, False]
     assert place.read(lambda tx: alarms.open_ones(tx, place.company_id)) == []
-    assert place.org.log.count == 2
+    assert place.org.log.count == 3  # about both, and about the group of the one who is active
+
+
+@pytest.mark.parametrize("known", ["app", "group", "neither"])
+def test_whoever_is_active_in_okta_but_has_no_place_in_learning_is_not_brought_back(place: Place, known: str) -> None:
+    org, acme = place.org, place.company_id
+    here, elsewhere = list(org.people)[:2]
+    access = sessions.access_of(place.installation.settings, place.installation.pepper)
+    wanted = connections.Wanted(
+        place.server.address,
+        org.group_id if known != "neither" else None,
+        app_id=org.app_id if known == "app" else None,
+    )
+    sealed = sessions.seal(access, acme, TOKEN)
+    place.write(
+        lambda tx: connections.configure(tx, acme, wanted, sealed_token=sealed, actor=OPERATOR, now=clock.now())
+    )
+    if known == "app":
+        org.assign_before_provisioning(here)  # both are in the group
+    else:
+        org.leave(elsewhere)
+    ids = [flapped(place, 0), flapped(place, 1)]
+    place.work()
+    active = [place.read(lambda tx, i=id_: search.named(tx, acme, i)).active for id_ in ids]
+    assert active == [True, known == "neither"]
+    waiting = [alarm.subject_id for alarm in place.read(lambda tx: alarms.open_ones(tx, acme))]
+    assert waiting == ([] if known == "neither" else [ids[1]])
 
 
 def test_where_okta_cannot_be_asked_the_alarm_waits_for_a_person(place: Place) -> None:

@@ -76,6 +76,24 @@ def test_whoever_has_the_user_name_in_okta_comes_before_whoever_has_the_email() 
     assert isinstance(match(me, [account], [other, me], ()), Undecided)
 
 
+@pytest.mark.parametrize(
+    ("status", "other_status", "matched"),
+    [
+        ("ACTIVE", "ACTIVE", True),
+        ("DEPROVISIONED", "DEPROVISIONED", True),  # by the stronger name, as ever
+        ("DEPROVISIONED", "ABSENT", True),
+        ("DEPROVISIONED", "ACTIVE", False),
+        ("DEPROVISIONED", "STAGED", False),
+        ("SUSPENDED", "ACTIVE", False),
+        ("ACTIVE", "DEPROVISIONED", True),
+    ],
+)
+def test_an_old_account_gives_way_to_any_name_of_one_in_use(status: str, other_status: str, matched: bool) -> None:
+    person = LEO._replace(status=status)
+    other = Names("00uother", "other@acme.example", "leo@acme.example", other_status)
+    assert isinstance(match(person, [user()], [person, other], ()), Match) == matched
+
+
 @pytest.mark.parametrize("rule", ["user name", "e-mail"])
 def test_another_recorded_external_id_is_a_contradiction(rule: str) -> None:
     different = {"email": "x@acme.example"} if rule == "user name" else {"user_name": "x"}

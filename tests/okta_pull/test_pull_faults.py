@@ -160,14 +160,14 @@ def test_no_corrupted_page_archives_anybody(
     company.configure(mode="full", most_percent=100, most_people=1_000_000)
     company.org.add(*[okta_user(okta_id, title="Cook") for okta_id in everybody])
     company.pull()
-    corrupted = 0
+    corrupted = {"lists": 0, "people": 0, "groups": 0}
 
     def corrupt(request: Request) -> Fault | None:
-        nonlocal corrupted
-        if chance.random() > 0.35 or not request.path.endswith("/users"):
+        of = "lists" if request.path.endswith("/users") else "groups" if request.path.endswith("/groups") else "people"
+        if chance.random() > (0.35 if of == "lists" else 0.15):
             return None
-        corrupted += 1
-        if chance.random() < 0.2:  # somebody moves to the end of the list while it is read
+        corrupted[of] += 1
+        if of == "lists" and chance.random() < 0.2:  # somebody moves to the end of the list while it is read
             moved = chance.choice(everybody)
             company.org.leave(moved)
             company.org.join(moved)
@@ -182,9 +182,11 @@ def test_no_corrupted_page_archives_anybody(
             company.approve(run)
         assert archived_by(company, run) == 0
     assert all(user.active for user in company.people().values())
-    record_property(f"corrupted pages, {engine}", corrupted)
+    record_property(f"corrupted answers, {engine}", corrupted)
     record_property(f"pulls, {engine}", ends)
-    assert corrupted > PULLS
+    assert corrupted["lists"] > PULLS
+    assert corrupted["people"] > PULLS / 4
+    assert corrupted["groups"] > 0
     assert ends["done"] > PULLS / 20
     company.org.faults.clear()
     company.org.leave("00u00")

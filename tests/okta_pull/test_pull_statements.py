@@ -44,4 +44,4 @@ def test_a_page_of_unchanged_people_costs_four_statements(
     assert len(pages) == 7  # six full ones, and the empty one after them
     assert Counter(pages[:6]) == {A_PAGE: 6}
     steps = [cost for of, cost in costs if of == "planning"]
-    assert steps[:3] == [A_STEP + 1, A_STEP, A_STEP]  # the first also asks for the fields that there are
+    assert steps[:3] == [A_STEP + 2, A_STEP, A_STEP]  # the first also asks for the fields, and for the run before

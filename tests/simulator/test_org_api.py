@@ -83,7 +83,36 @@ def test_the_plain_list_leaves_deactivated_people_out_and_a_filter_brings_them(o
     assert reader.ids(reader.group()) == [asleep, *others]
 
 
-@pytest.mark.parametrize("condition", ['profile.login eq "x"', 'status ne "ACTIVE"', "status eq ACTIVE", "status"])
+def test_a_filter_finds_names_as_they_are_written_and_a_search_in_any_case(org: Org, reader: Reader) -> None:
+    org.add(LEO)
+    org.deactivate(LEO)
+    first = staff(25)[0]
+    asked = f'profile.login eq "{LEO.login}" or profile.email eq "{first.email}"'
+    assert set(reader.ids(f"/api/v1/users?filter={asked}")) == {LEO.id, first.id}
+    assert reader.ids(f'/api/v1/users?filter=id eq "{LEO.id}" or profile.login eq "a\\"b"') == [LEO.id]
+    other_case = f'profile.login eq "{LEO.login.upper()}"'
+    assert reader.ids(f"/api/v1/users?filter={other_case}") == []
+    assert reader.ids(f"/api/v1/users?search={other_case}") == [LEO.id]
+
+
+def test_one_assignment_and_the_groups_of_one_person(org: Org, reader: Reader) -> None:
+    one, other = staff(25)[:2]
+    org.assign_before_provisioning(one.id)
+    assert reader.ask(f"/api/v1/apps/{org.app_id}/users/{one.id}").json()["id"] == one.id
+    for who in (other.id, "00unobody"):
+        assert error_of(reader.ask(f"/api/v1/apps/{org.app_id}/users/{who}")) == (404, "E0000007")
+    org.leave(other.id)
+    names = {
+        who: [each["profile"]["name"] for each in reader.ask(f"/api/v1/users/{who}/groups").json()]
+        for who in (one.id, other.id)
+    }
+    assert names == {one.id: ["Everyone", "Learning"], other.id: ["Everyone"]}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ['profile.title eq "x"', 'id eq "x" and status eq "ACTIVE"', 'status ne "ACTIVE"', "status eq ACTIVE", "status"],
+)
 def test_a_filter_that_is_not_offered_is_refused_not_ignored(reader: Reader, condition: str) -> None:
     assert error_of(reader.ask(f"/api/v1/users?filter={condition}")) == (400, "E0000031")
 
