@@ -103,6 +103,7 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, question: Question) -> dict[str
         "archived": archived,
         "matters": alarms.matters(tx, company_id),
         "links": links,
+        "reach": not_linked.reach(tx, company_id, links),
         "not_linked": not_linked.groups(tx, company_id, links, limit=MOST_NOT_LINKED, now=now),
         "standard": standard_integration.standing(tx, company_id),
         "next_slot": clock.text(slots.following(now)),

@@ -20,7 +20,7 @@ from rollbook.errors import NotFound
 from rollbook.okta import connections, field_map, runs, slots
 from rollbook.okta.connections import Connection
 from rollbook.okta.runs import Purpose, Run
-from rollbook.people import authorization, companies, fields, users
+from rollbook.people import authorization, companies, fields, link_health, users
 from rollbook.people.fields import OWNER_WORDS
 from rollbook.people.sign_in import SignedIn
 
@@ -108,6 +108,7 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, before: str | None) -> dict[str
         "connection": connection,
         "zone": local_time.zone_of(reader.time_zone),
         "next_slot": clock.text(slots.following(visit.now)),
+        "not_linked": link_health.counts(tx, company_id).not_linked,
         "fields": _fields(tx, connection) if connection is not None else [],
         "open": run_words.told(tx, latest) if latest is not None and is_open else None,
         "stuck": is_open

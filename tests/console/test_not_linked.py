@@ -20,6 +20,7 @@ from rollbook.people.record import User
 from tests.cast import ADA, CLEO, DEACTIVATE, LEO, MONA, scim_user
 from tests.conftest import House, Tenant
 from tests.console.desk import OPERATOR, Desk, link_of, person
+from tests.okta_pull.pull import Company
 from tests.people import okta_rows
 from tests.servers import ThreadServer
 
@@ -78,6 +79,29 @@ def test_everybody_is_told_with_the_click(house: House, acme: Tenant, ada: Desk)
     provisioning = ada.open("/provisioning")
     assert "Not linked 2" in provisioning.text
     assert f"{PAGE}?show=unlinked" in provisioning.links
+
+
+def test_runs_reach_whom_they_know(house: House, acme: Tenant, okta: Company, ada: Desk) -> None:
+    match(house, before(house, acme))
+    text = ada.open(PAGE).text
+    assert "do not reach 2 accounts yet." in text  # nothing reads Okta
+    assert "reached by each run" not in text
+    okta.configure()
+    for path in (PAGE, "/provisioning"):
+        text = ada.open(path).text
+        assert "do not reach 1 account yet. 1 account is known, and reached by each run" in text, path
+    assert "Not linked 2 What to click" in text
+    standard = ada.open("/provisioning/standard")
+    assert "Not linked: 2 accounts" in standard.text
+    assert PAGE in standard.links
+    okta.configure(mode="full")
+    assert "Not linked 1 What to click" in ada.open("/provisioning").text
+    match(house, okta.read(lambda tx: users.get(tx, acme.id, ada.user.id)), "00uada")
+    for path in (PAGE, "/provisioning"):
+        text = ada.open(path).text
+        assert "do not reach" not in text, path
+        assert "2 accounts are known, and reached by each run" in text, path
+    assert "Not linked 0 Runs reach the rest" in text
 
 
 def test_a_company_that_is_linked_reads_so(acme: Tenant, ada: Desk) -> None:
