@@ -42,7 +42,7 @@ def disconnect(
         found = engine.read(lambda tx: disconnecting.preview(tx, company_id, which))
         if not preview:
             if not yes:
-                typer.confirm(_question(found, choice), abort=True)
+                typer.confirm(_question(found, choice), abort=True, err=True)
 
             def begin(tx: Tx) -> Preview:
                 return disconnecting.begin(tx, company_id, which, choice, actor=OPERATOR, now=clock.now())

@@ -140,7 +140,7 @@ def off(
 ) -> None:
     """Switch the standard integration off: Okta is not read any more. People and what was read stay as they are."""
     if forget_token and not yes:
-        typer.confirm("Delete the token for good? Switching on again needs a new one", abort=True)
+        typer.confirm("Delete the token for good? Switching on again needs a new one", abort=True, err=True)
 
     def work(tx: Tx) -> dict[str, Any]:
         company_id = companies.get(tx, subdomain).id
@@ -199,7 +199,7 @@ def _forget_people(installation: Installation, before: Connection, *, yes: bool)
     """What another org said of people means nothing here, nor does a run that is reading it."""
     write_ = installation.database.engine.write
     if not yes:
-        typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True)
+        typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True, err=True)
 
     def drop(tx: Tx) -> None:
         run = runs.find_open(tx, before.company_id)

@@ -4,7 +4,6 @@ click; and what is done here: exempting somebody, and undoing what a rule matche
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from starlette.responses import Response
 
 from rollbook.activity.events import Actor
 from rollbook.console import rendering
-from rollbook.console.visit import Visit
+from rollbook.console.visit import ID, Visit
 from rollbook.database import Tx
 from rollbook.errors import NotFound
 from rollbook.okta import connections
@@ -35,7 +34,6 @@ TITLES: dict[Which, tuple[str, str]] = {
     "known": ("Known", link_health.WHY["known"]),
     "exempt": ("Exempt", link_health.WHY["exempt"]),
 }
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ async def show(visit: Visit) -> Response:
     """GET: the people of one link, page by page, oldest first."""
     query = visit.request.query_params
     asked, after = query.get("show", ""), query.get("after", "")
-    after = after if _ID.fullmatch(after) else ""
+    after = after if ID.fullmatch(after) else ""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Counts, Reach, Group]:
         counts = link_health.counts(tx, who.company_id)
