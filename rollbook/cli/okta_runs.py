@@ -23,7 +23,7 @@ from rollbook.database import Tx
 from rollbook.errors import Conflict
 from rollbook.installation import Installation
 from rollbook.jobs.pulling import Pulls
-from rollbook.okta import changes, connections, runs, strangers
+from rollbook.okta import attention, changes, connections, runs, strangers
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import companies
 
@@ -133,7 +133,10 @@ def _plan_of(tx: Tx, run: Run) -> tuple[dict[str, Any], int]:
 def _ask(tx: Tx, *, subdomain: str, purpose: Purpose) -> Run:
     """A new run; or where one of the same purpose is under way already, that one."""
     company_id = companies.get(tx, subdomain).id
-    connections.in_use(tx, company_id)
+    connection = connections.get(tx, company_id)
+    if connection.state == "off":
+        first = attention.to_switch_on(connection, subdomain)
+        raise Conflict(f"The standard integration is switched off; first: {first}", field="state")
     try:
         return runs.create_by_hand(tx, company_id, purpose, actor=OPERATOR, now=clock.now())
     except Conflict as refused:

@@ -16,7 +16,7 @@ from rollbook.activity.events import Actor
 from rollbook.console import rendering
 from rollbook.console.visit import ID, Visit
 from rollbook.database import Tx
-from rollbook.errors import NotFound
+from rollbook.errors import InvalidValue, NotFound
 from rollbook.okta import connections
 from rollbook.people import exemptions, identity_links, link_health, users
 from rollbook.people.exemptions import LONGEST_REASON
@@ -174,6 +174,11 @@ async def show(visit: Visit) -> Response:
 
 async def ask(visit: Visit) -> Response:
     """GET: what would be done to one person, and the button that does it."""
+    return await _ask(visit)
+
+
+async def _ask(visit: Visit, *, problem: str = "") -> Response:
+    """The question; `problem` says what was wrong with the answer that was given."""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Action, NotLinked]:
         action = _action(visit)
@@ -184,7 +189,15 @@ async def ask(visit: Visit) -> Response:
 
     who, action, entry = await visit.read(look, permission="link_people")
     return visit.page(
-        "not_linked_action.html", who, action=action, entry=entry, longest=LONGEST_REASON, address=ADDRESS
+        "not_linked_action.html",
+        who,
+        status=400 if problem else 200,
+        action=action,
+        entry=entry,
+        longest=LONGEST_REASON,
+        address=ADDRESS,
+        problem=problem,
+        reason=visit.form.get("reason", ""),
     )
 
 
@@ -195,7 +208,12 @@ async def do(visit: Visit) -> Response:
         action, user = _action(visit), _user(visit, tx, who, lock=True)
         return action, action.does(tx, user, visit.form.get("reason", ""), visit.actor(who), visit.now)
 
-    action, user = await visit.write(work, permission="link_people")
+    try:
+        action, user = await visit.write(work, permission="link_people")
+    except InvalidValue as error:
+        if error.field != "reason":
+            raise
+        return await _ask(visit, problem=error.message)
     return rendering.redirect(f"{ADDRESS}?{urlencode({'show': user.link, 'done': action.slug})}")
 
 

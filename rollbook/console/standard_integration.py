@@ -15,7 +15,7 @@ from rollbook.console.run_words import ADDRESS, Told
 from rollbook.console.visit import ID, Visit, who_asks
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.okta import connections, field_map, runs, slots
+from rollbook.okta import attention, connections, field_map, runs, slots
 from rollbook.okta.connections import Connection
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import authorization, companies, fields, link_health, users
@@ -98,9 +98,11 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, before: str | None) -> dict[str
     latest = runs.latest(tx, company_id)
     is_open = latest is not None and latest.ended_at is None
     found = runs.search(tx, company_id, before=before, limit=PER_PAGE + 1)
+    company = companies.by_id(tx, company_id)
     return {
-        "company": companies.by_id(tx, company_id),
+        "company": company,
         "connection": connection,
+        "to_switch_on": attention.to_switch_on(connection, company.subdomain) if connection is not None else "",
         "zone": local_time.zone_of(reader.time_zone),
         "next_slot": clock.text(slots.following(visit.now)),
         "not_linked": link_health.counts(tx, company_id).not_linked,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from rollbook import clock
 from rollbook.activity import events
@@ -19,7 +19,7 @@ from rollbook.people import exemptions, identity_links, users
 from rollbook.people.record import User
 from tests.cast import ADA, CLEO, DEACTIVATE, LEO, MONA, scim_user
 from tests.conftest import House, Tenant
-from tests.console.desk import OPERATOR, Desk, link_of, person
+from tests.console.desk import OPERATOR, Desk, Page, link_of, person
 from tests.okta_pull.pull import Company
 from tests.people import okta_rows
 from tests.servers import ThreadServer
@@ -142,7 +142,11 @@ def test_without_a_reason_nobody_is_exempted(house: House, acme: Tenant, ada: De
     for reason in ("", "  ", "x" * 501):
         answer = ada.http.post(path, data={"form_token": ada.token(), "reason": reason})
         assert answer.status_code == 400
-        assert "Say why" in answer.text
+        again_ = Page(answer)
+        assert "Is this account meant to have no link?" in again_.text
+        assert "Say why this person is meant to have no link" in again_.text
+        (form,) = [form for form in again_.forms if form.action == path]
+        assert form.fields["reason"] == reason
     assert again(house, leo) == leo
 
 

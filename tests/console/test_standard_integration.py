@@ -196,6 +196,11 @@ def test_one_that_is_switched_off_begins_nothing(acme: Tenant, okta: Company, ad
     assert [form.action for form in page.forms] == ["/sign-out"]
     assert ada.http.post(RUN, data={"form_token": ada.token()}).status_code == 409
     assert "Switched off" in ada.open("/provisioning").text
+    okta.write(lambda tx: connections.switch_off(tx, okta.id, forget_token=True, actor=OPERATOR, now=clock.now()))
+    page = ada.open(PAGE)
+    assert f"rollbook okta on {acme.company.subdomain}" not in page.text
+    assert "No token is kept any more; the operator gives one:" in page.text
+    assert f"rollbook okta configure {acme.company.subdomain} --token-file FILE" in page.text
 
 
 def test_a_token_that_okta_refuses_is_an_alarm_that_leads_to_what_to_do(acme: Tenant, okta: Company, ada: Desk) -> None:

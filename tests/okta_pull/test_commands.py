@@ -165,10 +165,12 @@ def test_full_mode_beside_scim_is_warned_of(place: Place) -> None:
 def test_it_is_switched_off_and_on(place: Place) -> None:
     place.configure()
     assert place.run("off")["next_slot"] is None
-    assert "switched off" in place.run("sync", code=1)
+    assert f"switched off; first: rollbook okta on {place.subdomain}\n" in place.run("sync", code=1)
     assert place.run("on")["state"] == "on"
     assert place.run("off", "--forget-token", "--yes")["token"] is None
     assert "token" in place.run("on", code=1)
+    again = f"switched off; first: rollbook okta configure {place.subdomain} --token-file FILE"
+    assert again in place.run("sync", code=1)
 
 
 # Fields.
@@ -414,6 +416,9 @@ def look_at_the_findings(place: Place) -> None:
     assert doctor(place)["detail"] == "The token can be read; there was no run yet."
     place.run("off")
     assert doctor(place)["fix"] == f"To switch it on: rollbook okta on {place.subdomain}"
+    place.run("off", "--forget-token", "--yes")
+    assert doctor(place)["fix"] == f"To switch it on: rollbook okta configure {place.subdomain} --token-file FILE"
+    place.configure()
     place.run("on")
     place.environment |= {"ROLLBOOK_SECRET": "quite another secret of the tests", "ROLLBOOK_SECRET_PREVIOUS": SECRET}
     assert doctor(place)["verdict"] == "ok"
