@@ -62,6 +62,11 @@ _OPEN_SINCE = select(func.min(tasks.c.created_at)).where(
     _OPEN,
     tasks.c.name == bindparam("task"),
 )
+_DUE_SINCE = select(func.min(tasks.c.due_at)).where(
+    tasks.c.company_id == bindparam("company"),
+    _OPEN,
+    tasks.c.name == bindparam("task"),
+)
 _NEXT = (
     select(tasks.c.id, tasks.c.name, tasks.c.payload, tasks.c.attempts, tasks.c.generation, tasks.c.created_at)
     .where(tasks.c.company_id == bindparam("company"), _OPEN, tasks.c.due_at <= bindparam("now"))
@@ -240,6 +245,14 @@ def backlog(tx: Tx, *, now: datetime) -> tuple[int, str | None]:
 def open_since(tx: Tx, company_id: str, name: str) -> str | None:
     """Since when a task of this name waits or runs in a company; None where none does."""
     row = tx.one(_OPEN_SINCE, {"company": company_id, "task": name})
+    return row[0] if row else None
+
+
+def due_since(tx: Tx, company_id: str, name: str) -> str | None:
+    """Since when a task of this name is due in a company, or when it is next: whoever works at one puts that off with
+    each renewal. None where there is none.
+    """
+    row = tx.one(_DUE_SINCE, {"company": company_id, "task": name})
     return row[0] if row else None
 
 

@@ -43,7 +43,7 @@ def disconnect(
         found = engine.read(lambda tx: disconnecting.preview(tx, company_id, which))
         if not preview:
             if not yes:
-                typer.confirm(_question(found, choice), abort=True)
+                typer.confirm(_question(found, choice), abort=True, err=True)
 
             def begin(tx: Tx) -> None:
                 disconnecting.begin(tx, company_id, which, choice, actor=OPERATOR, now=clock.now())
@@ -65,8 +65,26 @@ def disconnect(
 
 
 def _question(found: Preview, choice: str) -> str:
-    becomes = {"keep": "stay as they are", "archive": "are archived", "hand-over": "are handed over to Learning"}
-    return f"Switch {found.source} off? {found.people} active people {becomes[choice]}"
+    spared = len(found.privileged) if choice == "archive" else 0
+    one = found.people - spared == 1
+    who = "1 active person" if one else f"{found.people - spared:,} active people"
+    is_ = "is" if one else "are"
+    becomes = {
+        "keep": "stays as they are" if one else "stay as they are",
+        "archive": f"{is_} archived",
+        "hand-over": f"{is_} handed over to Learning",
+    }
+    told = f"{who} {becomes[choice]}"
+    if spared:
+        told += f", and {spared:,} privileged {'stays' if spared == 1 else 'stay'}"
+    return f"Switch {found.source} off? {_ends(found)}; {told}"
+
+
+def _ends(found: Preview) -> str:
+    """What is gone for good with the switch itself."""
+    if found.source == "okta":
+        return "The token is deleted, and a run that is open is ended"
+    return f"{'1 SCIM key is' if found.keys == 1 else f'{found.keys:,} SCIM keys are'} revoked"
 
 
 def _row(found: Preview, choice: str) -> dict[str, Any]:

@@ -25,7 +25,11 @@ def links(
     exempt: Annotated[bool, typer.Option("--exempt", help="Those who are meant to have no link.")] = False,
     json: Json = False,
 ) -> None:
-    """List the people whom Okta's de-provisioning does not reach, what Okta says of them, and what to click."""
+    """List the people to whom Okta's provisioning has no link, what Okta says of them, and what to click.
+
+    Nothing of Okta's reaches those who are unlinked; those who are known are reached by each run of the standard
+    integration.
+    """
     now = clock.now()
     found = read(lambda tx: link_health.everybody(tx, companies.get(tx, subdomain).id, exempt=exempt, now=now))
     rows: list[dict[str, Any]] = [

@@ -147,7 +147,7 @@ def off(
     what was read stay as they are.
     """
     if forget_token and not yes:
-        typer.confirm("Delete the token for good? Switching on again needs a new one", abort=True)
+        typer.confirm("Delete the token for good? Switching on again needs a new one", abort=True, err=True)
 
     def work(tx: Tx) -> dict[str, Any]:
         company_id = companies.get(tx, subdomain).id
@@ -208,7 +208,7 @@ def _forget_people(installation: Installation, before: Connection, *, yes: bool)
     """
     write_ = installation.database.engine.write
     if not yes:
-        typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True)
+        typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True, err=True)
 
     write_(lambda tx: connections.switch_off(tx, before.company_id, actor=OPERATOR, now=clock.now()))
     while write_(lambda tx: connections.forget_people(tx, before.company_id)):

@@ -14,29 +14,21 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from rollbook import clock
 from rollbook.activity import queue
+from rollbook.cli import okta_plan
 from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, read, show, stay_at_work, table
 from rollbook.database import Tx
 from rollbook.errors import Conflict
 from rollbook.installation import Installation
 from rollbook.jobs.pulling import ALONE, Pulls
-from rollbook.okta import changes, connections, runs
+from rollbook.okta import attention, changes, connections, runs, strangers
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import companies
 
 LOOK_SECONDS = 0.25  # between two looks at a run
 FAILED = frozenset({"partial", "needs_attention", "dropped"})
-KINDS = {
-    "create": "would be created",
-    "change": "would be changed",
-    "archive": "would be archived",
-    "restore": "would be restored",
-    "link": "would be matched",
-    "set_aside": "are set aside",
-}
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run; `rollbook okta runs` lists them.")]
 Show = Callable[[Run], None]
@@ -56,9 +48,9 @@ def preview(subdomain: Subdomain, json: Json = False) -> None:
     """Read Okta and show whom a run would create, change, archive, restore and match, and why. Nothing else happens."""
     with opened() as installation:
         ended = _worked(installation, partial(_ask, subdomain=subdomain, purpose="preview"), quiet=json)
-        document = installation.database.engine.read(lambda tx: changes.preview(tx, ended))
+        document, strange = installation.database.engine.read(lambda tx: _plan_of(tx, ended))
     if ended.state not in FAILED:
-        show(document, as_json=json, human=partial(_show_plan, document))
+        show(document, as_json=json, human=partial(okta_plan.show, document, ended, strange))
     _complain(ended)
 
 
@@ -111,13 +103,14 @@ def runs_(
 
 
 def plan(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
-    """Show what a run planned, and what became of each: as `okta preview` does."""
+    """Show what a run planned, as `okta preview` does, and what became of each."""
 
-    def work(tx: Tx) -> dict[str, Any]:
-        return changes.preview(tx, runs.get(tx, companies.get(tx, subdomain).id, run_id))
+    def work(tx: Tx) -> tuple[Run, dict[str, Any], int]:
+        run = runs.get(tx, companies.get(tx, subdomain).id, run_id)
+        return run, *_plan_of(tx, run)
 
-    document = read(work)
-    show(document, as_json=json, human=partial(_show_plan, document))
+    run, document, strange = read(work)
+    show(document, as_json=json, human=partial(okta_plan.show, document, run, strange))
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -132,16 +125,24 @@ def last(tx: Tx, company_id: str) -> dict[str, Any] | None:
     return as_json(run) if run is not None else None
 
 
+def _plan_of(tx: Tx, run: Run) -> tuple[dict[str, Any], int]:
+    """The plan, and how many people of Okta's are nobody here."""
+    return changes.preview(tx, run), strangers.count(tx, run)
+
+
 def _ask(tx: Tx, *, subdomain: str, purpose: Purpose) -> Run:
     """A new run; or where one of the same purpose is under way already, that one."""
     company_id = companies.get(tx, subdomain).id
-    connections.in_use(tx, company_id)
+    connection = connections.get(tx, company_id)
+    if connection.state == "off":
+        first = attention.to_switch_on(connection, subdomain)
+        raise Conflict(f"The standard integration is switched off; first: {first}", field="state")
     try:
         return runs.create_by_hand(tx, company_id, purpose, actor=OPERATOR, now=clock.now())
     except Conflict as refused:
         other = runs.find(tx, company_id, refused.holder_id or "")
         if other is None or other.state == "held" or other.purpose != purpose:
-            raise
+            raise Conflict(refused.message.replace("SUBDOMAIN", subdomain), field=refused.field) from None
         return other
 
 
@@ -194,26 +195,9 @@ def _tell(run: Run, subdomain: str, json: bool) -> None:
     if run.state == "held" and not json:
         typer.echo(f"\nTo look at it:  rollbook okta plan {subdomain} {run.id}")
         typer.echo(f"To say yes:     rollbook okta approve {subdomain} {run.id}")
+        typer.echo(f"To say no:      rollbook okta drop {subdomain} {run.id}")
 
 
 def _complain(run: Run) -> None:
     if run.state in FAILED:
         sys.exit(f"rollbook: The run ended as {run.state.replace('_', ' ')}. {run.reason or ''}".rstrip())
-
-
-def _show_plan(document: dict[str, Any], console: Console) -> None:
-    for kind, words in KINDS.items():
-        rows = document[kind]
-        if not rows:
-            continue
-        console.print(Text(f"{len(rows):,} {words}", style="bold"))
-        for row in rows[:20]:
-            fields = ", ".join(f"{name}: {before} → {after}" for name, (before, after) in row["changes"].items())
-            said = f"{row['reason']} ({row['rule']})" if row["rule"] else row["reason"]
-            console.print(Text(f"  {row['user']}: {said}{f'; {fields}' if fields else ''}"))
-        if len(rows) > 20:
-            console.print(Text(f"  and {len(rows) - 20:,} more; --json shows all"))
-    if not any(document[kind] for kind in KINDS):
-        console.print(Text("Everything is as Okta says; nothing would change."))
-    if document["held"]:
-        console.print(Text(f"It waits for a person's yes: {document['held']}", style="bold"))

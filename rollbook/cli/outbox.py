@@ -52,7 +52,7 @@ def resend(
 ) -> None:
     """Send a mail again. If the end of the first one is unknown, the person may have it twice: yours to decide."""
     if not yes:
-        typer.confirm("Send it again, although the first one may have arrived", abort=True)
+        typer.confirm("Send it again, although the first one may have arrived", abort=True, err=True)
 
     def work(tx: Tx) -> Mail:
         return mails.resend(tx, companies.get(tx, subdomain).id, mail, actor=OPERATOR, now=clock.now())

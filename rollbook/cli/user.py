@@ -263,7 +263,9 @@ def erase(
     """Erase a person's data for good."""
     if not yes:
         typer.confirm(
-            f"Erase {user} for good? Name, address and every value in the logs are gone afterwards", abort=True
+            f"Erase {user} for good? Name, address and every value in the logs are gone afterwards",
+            abort=True,
+            err=True,
         )
     erased = change(subdomain, user, lambda tx, u: erasure.erase(tx, u, actor=OPERATOR, now=clock.now()))
     id_ = erased["id"]

@@ -1,10 +1,9 @@
-"""`/provisioning/not-linked`: everybody whom Okta's de-provisioning does not reach, what Okta says of each and what to
+"""`/provisioning/not-linked`: everybody to whom Okta's provisioning has no link, what Okta says of each and what to
 click; and what is done here: exempting somebody, and undoing what a rule matched.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +14,10 @@ from starlette.responses import Response
 
 from rollbook.activity.events import Actor
 from rollbook.console import rendering
-from rollbook.console.visit import Visit
+from rollbook.console.visit import ID, Visit
 from rollbook.database import Tx
-from rollbook.errors import NotFound
+from rollbook.errors import InvalidValue, NotFound
+from rollbook.okta import connections
 from rollbook.people import exemptions, identity_links, link_health, users
 from rollbook.people.exemptions import LONGEST_REASON
 from rollbook.people.link_health import Counts, NotLinked
@@ -34,7 +34,6 @@ TITLES: dict[Which, tuple[str, str]] = {
     "known": ("Known", link_health.WHY["known"]),
     "exempt": ("Exempt", link_health.WHY["exempt"]),
 }
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,17 @@ class Group:
     def address(self) -> str:
         """Of the page with all of them."""
         return f"{ADDRESS}?show={self.link}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many of those who are not linked nothing of Okta's reaches, and how many known ones each run does. `loud` is
+    how many somebody should look at: in full mode nothing but runs is to reach anybody.
+    """
+
+    unreached: int
+    by_runs: int
+    loud: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +132,30 @@ def groups(tx: Tx, company_id: str, counts: Counts, *, limit: int, now: datetime
     ]
 
 
+def reach(tx: Tx, company_id: str, counts: Counts) -> Reach:
+    """Whom runs of the standard integration reach, where it is on."""
+    connection = connections.find(tx, company_id)
+    if connection is None or connection.state == "off":
+        return Reach(counts.not_linked, 0, counts.not_linked)
+    loud = counts.unlinked if connection.mode == "full" else counts.not_linked
+    return Reach(counts.unlinked, counts.known, loud)
+
+
 async def show(visit: Visit) -> Response:
     """GET: the people of one link, page by page, oldest first."""
     query = visit.request.query_params
     asked, after = query.get("show", ""), query.get("after", "")
-    after = after if _ID.fullmatch(after) else ""
+    after = after if ID.fullmatch(after) else ""
 
-    def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Counts, Group]:
+    def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Counts, Reach, Group]:
         counts = link_health.counts(tx, who.company_id)
         totals: dict[Which, int] = {"unlinked": counts.unlinked, "known": counts.known, "exempt": counts.exempt}
         somebody: Which = next((link for link, total in totals.items() if total), "unlinked")
         link: Which = next((link for link in TITLES if link == asked), somebody)
         people = link_health.search(tx, who.company_id, which=link, after=after, limit=PER_PAGE + 1, now=visit.now)
-        return who, counts, Group(link, *TITLES[link], totals[link], people)
+        return who, counts, reach(tx, who.company_id, counts), Group(link, *TITLES[link], totals[link], people)
 
-    who, counts, group = await visit.read(look, permission="see_provisioning")
+    who, counts, reached, group = await visit.read(look, permission="see_provisioning")
     page, more = group.people[:PER_PAGE], len(group.people) > PER_PAGE
     action = ACTIONS.get(query.get("done", ""))
     return visit.page(
@@ -144,6 +163,7 @@ async def show(visit: Visit) -> Response:
         who,
         titles=TITLES,
         counts=counts,
+        reach=reached,
         group=group,
         people=page,
         first=not after,
@@ -154,6 +174,11 @@ async def show(visit: Visit) -> Response:
 
 async def ask(visit: Visit) -> Response:
     """GET: what would be done to one person, and the button that does it."""
+    return await _ask(visit)
+
+
+async def _ask(visit: Visit, *, problem: str = "") -> Response:
+    """The question; `problem` says what was wrong with the answer that was given."""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Action, NotLinked]:
         action = _action(visit)
@@ -164,7 +189,15 @@ async def ask(visit: Visit) -> Response:
 
     who, action, entry = await visit.read(look, permission="link_people")
     return visit.page(
-        "not_linked_action.html", who, action=action, entry=entry, longest=LONGEST_REASON, address=ADDRESS
+        "not_linked_action.html",
+        who,
+        status=400 if problem else 200,
+        action=action,
+        entry=entry,
+        longest=LONGEST_REASON,
+        address=ADDRESS,
+        problem=problem,
+        reason=visit.form.get("reason", ""),
     )
 
 
@@ -175,7 +208,12 @@ async def do(visit: Visit) -> Response:
         action, user = _action(visit), _user(visit, tx, who, lock=True)
         return action, action.does(tx, user, visit.form.get("reason", ""), visit.actor(who), visit.now)
 
-    action, user = await visit.write(work, permission="link_people")
+    try:
+        action, user = await visit.write(work, permission="link_people")
+    except InvalidValue as error:
+        if error.field != "reason":
+            raise
+        return await _ask(visit, problem=error.message)
     return rendering.redirect(f"{ADDRESS}?{urlencode({'show': user.link, 'done': action.slug})}")
 
 

@@ -14,7 +14,7 @@ from rollbook.activity import log
 from rollbook.activity.log import Entry
 from rollbook.console import alarms, local_time, not_linked, returners, standard_integration
 from rollbook.console.log_lines import Line, line
-from rollbook.console.visit import Visit
+from rollbook.console.visit import ID, Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
 from rollbook.okta import slots
@@ -28,7 +28,6 @@ from rollbook.people.sign_in import SignedIn
 PER_PAGE = 20
 MOST_NOT_LINKED = 6  # of each link; all of them have a page of their own
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f]")
 DONE = alarms.DONE | returners.DONE
 
@@ -103,6 +102,7 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, question: Question) -> dict[str
         "archived": archived,
         "matters": alarms.matters(tx, company_id),
         "links": links,
+        "reach": not_linked.reach(tx, company_id, links),
         "not_linked": not_linked.groups(tx, company_id, links, limit=MOST_NOT_LINKED, now=now),
         "standard": standard_integration.standing(tx, company_id),
         "next_slot": clock.text(slots.following(now)),
@@ -146,7 +146,7 @@ def _log_page(tx: Tx, company_id: str, question: Question, labels: dict[str, str
 
 def _lines(tx: Tx, company_id: str, entries: list[Entry], labels: dict[str, str]) -> list[Line]:
     """The entries in words; whom they name is asked for at once."""
-    ids = {entry.user_id for entry in entries if entry.user_id and _ID.fullmatch(entry.user_id)}
+    ids = {entry.user_id for entry in entries if entry.user_id and ID.fullmatch(entry.user_id)}
     answers = [users.ask(tx, company_id, user_id) for user_id in sorted(ids)]
     people = {user.id: user for user in map(users.found, answers) if user is not None}
     return [line(entry, people, labels) for entry in entries]
@@ -163,6 +163,6 @@ def _question(visit: Visit) -> Question:
     return Question(
         person,
         query.get("refused") == "1",
-        before if _ID.fullmatch(before) else None,
-        after if _ID.fullmatch(after) and not before else None,
+        before if ID.fullmatch(before) else None,
+        after if ID.fullmatch(after) and not before else None,
     )

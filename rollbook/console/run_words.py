@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
+from rollbook import clock
+from rollbook.activity import queue
 from rollbook.console import words
 from rollbook.database import Tx
 from rollbook.okta.planning import Kind
-from rollbook.okta.runs import SCHEDULE, Run, State
+from rollbook.okta.runs import PULL, SCHEDULE, Run, State
 from rollbook.people import users
 
+Hindrance = Literal["given_up", "no_worker"]
+
+NO_WORKER_SECONDS = 60  # a run that nobody takes up for so long
 ADDRESS = "/provisioning/standard"  # of the page of them all
 
 # What to call so many of a kind, whether they are done already or only planned.
@@ -83,6 +90,16 @@ def told(tx: Tx, run: Run) -> Told:
         words.duration(run.started_at, run.ended_at) if run.started_at and run.ended_at else None,
         address(run.id),
     )
+
+
+def hindrance(tx: Tx, run: Run, *, now: datetime) -> Hindrance | None:
+    """Why nobody works at a run that should be under way: its work was given up, or no worker takes it up."""
+    if run.ended_at is not None or run.state == "held":
+        return None
+    due = queue.due_since(tx, run.company_id, PULL)
+    if due is None:
+        return "given_up"
+    return "no_worker" if due < clock.later(now, seconds=-NO_WORKER_SECONDS) else None
 
 
 def address(run_id: str) -> str:

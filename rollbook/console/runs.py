@@ -4,7 +4,6 @@ yes or no to one that is held. What may be taken back of single rows is plan_cha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +12,14 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.console import local_time, plan_changes, plan_lines, rendering, run_words
 from rollbook.console.plan_lines import TITLES, Line
 from rollbook.console.run_words import Told
-from rollbook.console.visit import Visit, who_asks
+from rollbook.console.visit import ID, Visit, who_asks
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
-from rollbook.okta import changes, runs
+from rollbook.okta import changes, runs, strangers
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Run
 from rollbook.people import authorization, users
@@ -31,7 +29,6 @@ PER_KIND = 8  # of the overview
 PER_PAGE = 50
 WAITING, PASSED_OVER = "waiting", "passed_over"
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DROPPED = "Somebody in Learning dropped it."
 
 Tally = Mapping[tuple[Kind, str], int]
@@ -92,7 +89,7 @@ async def show(visit: Visit) -> Response:
     """GET: the run and its plan: the first rows of each kind, or a page of one kind."""
     query = visit.request.query_params
     asked, after = query.get("show", ""), query.get("after", "")
-    after = after if _ID.fullmatch(after) else ""
+    after = after if ID.fullmatch(after) else ""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, dict[str, Any]]:
         run = _run(visit, tx, who)
@@ -109,8 +106,9 @@ async def show(visit: Visit) -> Response:
         reader = users.get(tx, who.company_id, who.user_id)
         return who, context | {
             "waiting": waiting,
+            "strange": 0 if told.is_busy else strangers.count(tx, run),
             "zone": local_time.zone_of(reader.time_zone),
-            "stuck": told.is_busy and queue.open_since(tx, who.company_id, runs.PULL) is None,
+            "hindrance": run_words.hindrance(tx, run, now=visit.now),
             "may_run": authorization.allowed(tx, who_asks(who), "run_okta"),
         }
 
@@ -138,14 +136,15 @@ async def ask(visit: Visit) -> Response:
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Told, list[tuple[str, int]], int]:
         run = _run(visit, tx, who)
-        if run.state != "held":
+        if run.ended_at is not None or (run.state != "held" and action.slug == "approve"):
             raise Conflict("This run waits for nobody’s yes any more, so nothing is to be said here.", field="state")
         left = {kind: count for (kind, state), count in changes.tally(tx, run).items() if state == "planned"}
         numbers = [(TITLES[kind][0], left[kind]) for kind in TITLES if left.get(kind) and kind != "set_aside"]
         return who, run_words.told(tx, run), numbers, changes.waiting(tx, run)
 
     who, told, numbers, waiting = await visit.read(look, permission="run_okta")
-    return visit.page("run_action.html", who, told=told, action=action, numbers=numbers, waiting=waiting)
+    again = waiting if action.slug == "approve" and told.run.notes.get(runs.WHOLE) else 0
+    return visit.page("run_action.html", who, told=told, action=action, numbers=numbers, waiting=waiting, again=again)
 
 
 async def settle(visit: Visit) -> Response:

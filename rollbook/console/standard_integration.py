@@ -4,23 +4,21 @@ preview now. One run has a page of its own (runs.py).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
 from rollbook import clock
-from rollbook.activity import queue
 from rollbook.console import local_time, rendering, run_words
 from rollbook.console.run_words import ADDRESS, Told
-from rollbook.console.visit import Visit, who_asks
+from rollbook.console.visit import ID, Visit, who_asks
 from rollbook.database import Tx
 from rollbook.errors import NotFound
-from rollbook.okta import connections, field_map, runs, slots
+from rollbook.okta import attention, connections, field_map, runs, slots
 from rollbook.okta.connections import Connection
 from rollbook.okta.runs import Purpose, Run
-from rollbook.people import authorization, companies, fields, users
+from rollbook.people import authorization, companies, fields, link_health, users
 from rollbook.people.fields import OWNER_WORDS
 from rollbook.people.sign_in import SignedIn
 
@@ -33,7 +31,6 @@ MODES = {
     "who is back.",
 }
 _PURPOSES: dict[str, Purpose] = {"run": "sync", "preview": "preview"}
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Filled:
 async def show(visit: Visit) -> Response:
     """GET: the page, of one moment of the database."""
     asked = visit.request.query_params.get("before", "")
-    before = asked if _ID.fullmatch(asked) else None
+    before = asked if ID.fullmatch(asked) else None
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, dict[str, Any]]:
         return who, _gather(visit, tx, who, before)
@@ -60,7 +57,6 @@ async def show(visit: Visit) -> Response:
     more = len(page) > PER_PAGE
     context["runs"] = page[:PER_PAGE]
     older = f"{ADDRESS}?before={page[PER_PAGE - 1].run.id}#runs" if more else None
-    under_way: Told | None = context["open"]
     return visit.page(
         "standard_integration.html",
         who,
@@ -69,7 +65,6 @@ async def show(visit: Visit) -> Response:
         older=older,
         first=before is None,
         address=ADDRESS,
-        refresh=under_way is not None and under_way.is_busy,
     )
 
 
@@ -103,17 +98,17 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, before: str | None) -> dict[str
     latest = runs.latest(tx, company_id)
     is_open = latest is not None and latest.ended_at is None
     found = runs.search(tx, company_id, before=before, limit=PER_PAGE + 1)
+    company = companies.by_id(tx, company_id)
     return {
-        "company": companies.by_id(tx, company_id),
+        "company": company,
         "connection": connection,
+        "to_switch_on": attention.to_switch_on(connection, company.subdomain) if connection is not None else "",
         "zone": local_time.zone_of(reader.time_zone),
         "next_slot": clock.text(slots.following(visit.now)),
+        "not_linked": link_health.counts(tx, company_id).not_linked,
         "fields": _fields(tx, connection) if connection is not None else [],
         "open": run_words.told(tx, latest) if latest is not None and is_open else None,
-        "stuck": is_open
-        and latest is not None
-        and latest.state != "held"
-        and queue.open_since(tx, company_id, runs.PULL) is None,
+        "hindrance": run_words.hindrance(tx, latest, now=visit.now) if latest is not None else None,
         "runs": [run_words.told(tx, run) for run in found],
         "may_run": authorization.allowed(tx, who_asks(who), "run_okta"),
     }

@@ -36,7 +36,8 @@ def refused(status: int) -> OktaFailure:
         return OktaFailure(
             "refused",
             "Okta does not accept the API token (401): it was revoked, has expired, or its owner was deactivated. "
-            "Make a new one as a read-only administrator (Security, API, Tokens) and enter it here.",
+            "Make a new one as a read-only administrator (Security, API, Tokens) and give it with: "
+            "rollbook okta configure.",
         )
     return OktaFailure(
         "refused",
@@ -47,7 +48,7 @@ def refused(status: int) -> OktaFailure:
 
 def gone(what: str) -> OktaFailure:
     """`what` was asked for by its id: `the group 00g…`."""
-    return OktaFailure("gone", f"Okta knows no longer {what} (404). Choose another one, or correct its id.")
+    return OktaFailure("gone", f"Okta has no {what.removeprefix('the ')} (404). Choose another one, or correct its id.")
 
 
 def cursor() -> OktaFailure:

@@ -53,8 +53,9 @@ def _many(terms: Terms, counted: Counted) -> list[str]:
     most = most_archives(terms, counted.active)
     if counted.archives <= most:
         return []
+    wait = "waits" if most == 1 else "wait"
     reason = (
-        f"{people(counted.archives)} of {counted.active:,} would be archived; more than {most:,} wait for a person's "
+        f"{people(counted.archives)} of {counted.active:,} would be archived; more than {most:,} {wait} for a person's "
         "yes. If they left, approve the run; if not, mend it in Okta first."
     )
     return [reason]

@@ -75,7 +75,7 @@ def _check_name(host: str, entries: Sequence[str]) -> None:
     domains = [entry for entry in entries if ":" not in entry]
     domain = next((each for each in domains if host == each or host.endswith(f".{each}")), None)
     if domain is None:
-        allowed = ", ".join(domains) or "none"
+        allowed = ", ".join(entries) or "none"
         raise _wrong(
             f"{host} lies under no domain that this Rollbook may ask ({allowed}). The operator allows another one in "
             "ROLLBOOK_OKTA_HOSTS."

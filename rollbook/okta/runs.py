@@ -259,9 +259,12 @@ def _drop(tx: Tx, run: Run, reason: str, *, actor: Actor, now: datetime) -> Run:
 
 
 def _is_open(other: Run) -> Conflict:
-    what_to_do = (
-        f"say yes with: rollbook okta approve SUBDOMAIN {other.id}" if other.state == "held" else "wait until it ends"
-    )
+    what_to_do = "wait until it ends"
+    if other.state == "held":
+        what_to_do = (
+            f"look at it with rollbook okta plan SUBDOMAIN {other.id}, then say yes with okta approve or no with okta "
+            "drop"
+        )
     return Conflict(f"Run {other.id} is {_WORDS[other.state]}; {what_to_do}.", field="run", holder_id=other.id)
 
 

@@ -29,7 +29,8 @@ _KINDS = ("UserLinked", "UserUnlinked", "UserHandedOver", "LinkExempted", "Exemp
 
 @dataclass(frozen=True, slots=True)
 class NotLinked:
-    """An active user whom Okta's de-provisioning does not reach, or need not, and the click that mends it.
+    """An active user to whom provisioning has no link, or needs none, and the click that mends it. Nothing of Okta's
+    reaches one who is unlinked; one who is known is reached by each run of the standard integration.
 
     `reason` ends with the `remark`: what Okta's view adds, or why somebody is exempt; "" for nothing. `undoable` is the
     match by a rule that a person may still take back.

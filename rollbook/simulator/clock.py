@@ -28,8 +28,10 @@ class Clock:
     def turn(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> datetime:
         """Moves the hands by so much, forward or (negative) back; gives the new time."""
         with self._lock:
-            self._turned += timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
-        return self.now()
+            turned = self._turned + timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+            now = (self._standing or clock.now()) + turned  # raises OverflowError before the hands are moved
+            self._turned = turned
+        return now
 
     def turn_to(self, moment: datetime) -> datetime:
         """Moves the hands to an aware instant."""

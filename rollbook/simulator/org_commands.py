@@ -27,7 +27,9 @@ fault NAME [TIMES]            what becomes of the next answers:
 clock HOURS                   turns the org's clock
 expire                        ends every cursor
 revoke | restrict             the token is answered 401, or 403, from now on
-quit                          WHO is a login or an id""".format(
+quit                          ends the org
+
+WHO is a login or an id.""".format(
     faults=textwrap.fill(", ".join(FAULTS), 100, initial_indent=" " * 32, subsequent_indent=" " * 32)
 )
 
@@ -51,7 +53,7 @@ def obey(org: Org, line: str) -> str:
 
 def _list(org: Org, words: list[str]) -> str:
     lines = []
-    for id_ in list(org.roll)[: int(words[0]) if words else 20]:
+    for id_ in list(org.roll)[: _number(words[0]) if words else 20]:
         user = org.user(id_)
         grouped = "in the group" if id_ in org.groups[org.group_id].members else "not in the group"
         lines.append(f"{id_}  {user.login}  {user.status}  {grouped}  {_app(org, id_)}")
@@ -102,13 +104,23 @@ def _set(org: Org, words: list[str]) -> str:
 def _fault(org: Org, words: list[str]) -> str:
     for fault in FAULTS:
         if fault == words[0]:
-            org.faults.next(fault, int(words[1]) if words[1:] else 1)
+            org.faults.next(fault, _number(words[1]) if words[1:] else 1)
             return f"{fault} comes next."
     raise ValueError(f"There is no fault {words[0]}: help lists them.")
 
 
+def _number(word: str) -> int:
+    if not (word.isascii() and word.isdigit()):
+        raise ValueError(f"{word} is no number: help shows how it is written.")
+    return int(word)
+
+
 def _clock(org: Org, words: list[str]) -> str:
-    return f"It is {org.clock.turn(hours=float(words[0])):%Y-%m-%d %H:%M:%S} UTC."
+    try:
+        now = org.clock.turn(hours=float(words[0]))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{words[0]} is no number of hours that a clock can be turned by.") from None
+    return f"It is {now:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _expire(org: Org, words: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from rollbook import clock
 from rollbook.activity import events
@@ -19,7 +19,8 @@ from rollbook.people import exemptions, identity_links, users
 from rollbook.people.record import User
 from tests.cast import ADA, CLEO, DEACTIVATE, LEO, MONA, scim_user
 from tests.conftest import House, Tenant
-from tests.console.desk import OPERATOR, Desk, link_of, person
+from tests.console.desk import OPERATOR, Desk, Page, link_of, person
+from tests.okta_pull.pull import Company
 from tests.people import okta_rows
 from tests.servers import ThreadServer
 
@@ -80,6 +81,29 @@ def test_everybody_is_told_with_the_click(house: House, acme: Tenant, ada: Desk)
     assert f"{PAGE}?show=unlinked" in provisioning.links
 
 
+def test_runs_reach_whom_they_know(house: House, acme: Tenant, okta: Company, ada: Desk) -> None:
+    match(house, before(house, acme))
+    text = ada.open(PAGE).text
+    assert "do not reach 2 accounts yet." in text  # nothing reads Okta
+    assert "reached by each run" not in text
+    okta.configure()
+    for path in (PAGE, "/provisioning"):
+        text = ada.open(path).text
+        assert "do not reach 1 account yet. 1 account is known, and reached by each run" in text, path
+    assert "Not linked 2 What to click" in text
+    standard = ada.open("/provisioning/standard")
+    assert "Not linked: 2 accounts" in standard.text
+    assert PAGE in standard.links
+    okta.configure(mode="full")
+    assert "Not linked 1 What to click" in ada.open("/provisioning").text
+    match(house, okta.read(lambda tx: users.get(tx, acme.id, ada.user.id)), "00uada")
+    for path in (PAGE, "/provisioning"):
+        text = ada.open(path).text
+        assert "do not reach" not in text, path
+        assert "2 accounts are known, and reached by each run" in text, path
+    assert "Not linked 0 Runs reach the rest" in text
+
+
 def test_a_company_that_is_linked_reads_so(acme: Tenant, ada: Desk) -> None:
     link_ada(acme, ada)
     page = ada.open(PAGE)
@@ -118,7 +142,11 @@ def test_without_a_reason_nobody_is_exempted(house: House, acme: Tenant, ada: De
     for reason in ("", "  ", "x" * 501):
         answer = ada.http.post(path, data={"form_token": ada.token(), "reason": reason})
         assert answer.status_code == 400
-        assert "Say why" in answer.text
+        again_ = Page(answer)
+        assert "Is this account meant to have no link?" in again_.text
+        assert "Say why this person is meant to have no link" in again_.text
+        (form,) = [form for form in again_.forms if form.action == path]
+        assert form.fields["reason"] == reason
     assert again(house, leo) == leo
 
 

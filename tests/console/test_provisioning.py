@@ -11,6 +11,7 @@ import time_machine
 
 from rollbook import clock
 from rollbook.console.provisioning import PER_PAGE
+from rollbook.okta import connections
 from rollbook.people import erasure, fields, keys, users
 from rollbook.people.attribute_mapping import ENTERPRISE_USER, ROLLBOOK_USER, ROWS, TABLE
 from rollbook.scim.protocol.messages import ENTERPRISE_USER as PUBLISHED
@@ -18,6 +19,7 @@ from rollbook.scim.user_schema import USER
 from tests.cast import CLEO, DEACTIVATE, ENTERPRISE, LEO, MONA, patch, scim_user
 from tests.conftest import House, Tenant
 from tests.console.desk import OPERATOR, Desk, Page, person
+from tests.okta_pull.pull import Company
 
 
 def _hire(acme: Tenant, profile: Any = LEO, **attributes: Any) -> str:
@@ -42,7 +44,8 @@ def test_a_company_where_nothing_has_happened_sees_three_steps(acme: Tenant, ada
         assert words in page.text
     assert page.text.count("Enable API Integration") == 1
     assert "Provisioning log" not in page.text
-    assert "Not linked" not in page.text
+    assert "Not linked 1 What to click" in page.text
+    assert page.text.index("Get a SCIM key") < page.text.index("Unlinked: This account")
     assert acme.company.subdomain in page.text
     assert "http://127.0.0.1:8000/scim/v2" in page.text
 
@@ -53,6 +56,24 @@ def test_a_key_that_was_only_asked_with_is_told(house: House, acme: Tenant, ada:
     page = ada.open("/provisioning")
     assert "Okta asked 4 minutes ago and has written nobody yet" in page.text
     assert "Nothing is in the log" in page.text
+
+
+def test_a_company_that_is_only_pulled_sees_its_log_and_who_is_not_linked(okta: Company, ada: Desk) -> None:
+    okta.configure()
+    leo = okta.hire("leo", external_id="00uleo")
+    page = ada.open(f"/provisioning?person={leo.id}#log")
+    assert "reads Okta twice a day; by SCIM Okta has written nothing yet" in page.text
+    assert "Nothing has come from Okta yet" not in page.text
+    assert "what the standard integration did stands with each of its runs" in page.text
+    assert "Active people 2 0 archived" in page.text
+    assert {"/provisioning/leavers", "/provisioning/not-linked?show=known"} <= set(page.links)
+    assert page.text.index("Known: The external id") < page.text.index("Set up Okta SCIM")
+    okta.configure(mode="full")
+    page = ada.open("/provisioning")
+    assert "reads Okta twice a day and looks after everybody it lists" in page.text
+    assert "Set up Okta" not in page.text
+    okta.write(lambda tx: connections.switch_off(tx, okta.id, forget_token=False, actor=OPERATOR, now=clock.now()))
+    assert "The standard integration is switched off" in ada.open("/provisioning").text
 
 
 def test_keys_are_shown_without_their_secret(house: House, acme: Tenant, ada: Desk) -> None:

@@ -19,6 +19,8 @@ from tests.console.desk import Desk, Page, named, open_alarms
 from tests.console.okta import held_for_rita, pull, work
 from tests.okta_pull.pull import Company, okta_user
 
+PAGE = "/provisioning/standard"
+
 
 def _address(run: Run) -> str:
     return f"/provisioning/standard/runs/{run.id}"
@@ -94,6 +96,7 @@ def test_a_yes_names_the_counts_and_lets_the_run_go_on(okta: Company, ada: Desk)
     assert "needs a yes" in waiting.text
     question = ada.open(f"{_address(run)}/approve")
     assert "Archives 1 Matches by rule 1 Of all these, of privileged people 2" in question.text
+    assert "wait for another yes" not in question.text  # this is that one
     assert "Nobody is mailed" in question.text
     answer = ada.press(f"{_address(run)}/approve", on=f"{_address(run)}/approve")
     assert answer.headers["location"] == _address(run)
@@ -109,6 +112,57 @@ def test_a_yes_names_the_counts_and_lets_the_run_go_on(okta: Company, ada: Desk)
         assert ada.open(f"{_address(run)}/{slug}").status == 409
         assert ada.http.post(f"{_address(run)}/{slug}", data={"form_token": ada.token()}).status_code == 409
     assert ada.open(f"{_address(run)}/anything").status == 404
+
+
+def test_a_first_yes_says_what_waits_for_a_second(okta: Company, ada: Desk) -> None:
+    okta.configure(most_people=0)
+    okta.hire("poppy", external_id="00upoppy")
+    okta.hire("rita", role="manager")
+    okta.org.add(okta_user("00upoppy", status="DEPROVISIONED"), okta_user("00urita", status="DEPROVISIONED"))
+    run = pull(okta)
+    question = ada.open(f"{_address(run)}/approve")
+    assert "of privileged people 2 These 2 wait for another yes, when everything else is done." in question.text
+    assert "another yes" not in ada.open(f"{_address(run)}/drop").text
+    ada.press(f"{_address(run)}/approve", on=f"{_address(run)}/approve")
+    work(okta)
+    assert okta.run(run.id).state == "held"
+    assert not okta.user("poppy").active
+    assert okta.user("rita").active
+    assert "another yes" not in ada.open(f"{_address(run)}/approve").text
+
+
+def test_a_run_that_no_worker_takes_up_says_so_and_can_be_dropped(okta: Company, ada: Desk) -> None:
+    okta.configure()
+    asked_at = clock.now()
+    run = okta.ask()
+    drop = f"{_address(run)}/drop"
+    for seconds, said in ((50, False), (70, True)):
+        with time_machine.travel(asked_at + timedelta(seconds=seconds), tick=False):
+            for path in (_address(run), PAGE):
+                page = ada.open(path)
+                assert ("No worker has taken it up. See that one runs" in page.text) == said, (path, seconds)
+                assert drop in page.links
+                assert f"{_address(run)}/approve" not in page.links
+    assert ada.open(f"{_address(run)}/approve").status == 409
+    question = ada.open(drop)
+    assert "Waiting for a worker." in question.text
+    assert "Left to do" not in question.text
+    assert ada.press(drop, on=drop).status_code == 303
+    assert okta.run(run.id).state == "dropped"
+    assert ada.open(drop).status == 409
+    work(okta)
+    assert okta.run(run.id).state == "dropped"
+
+
+def test_a_run_under_way_has_its_worker(okta: Company, ada: Desk) -> None:
+    okta.configure()
+    asked_at = clock.now()
+    run = okta.ask()
+    with time_machine.travel(asked_at + timedelta(minutes=5), tick=False):
+        assert okta.claim() is not None
+        assert "No worker" not in ada.open(_address(run)).text
+    with time_machine.travel(asked_at + timedelta(minutes=8), tick=False):
+        assert "No worker has taken it up" in ada.open(_address(run)).text  # its lease ran out
 
 
 def test_a_no_drops_the_run_and_nothing_more_of_it_is_done(okta: Company, ada: Desk) -> None:
@@ -207,11 +261,31 @@ def test_what_scim_did_first_is_passed_over_and_told(acme: Tenant, okta: Company
     assert "Archived already: Okta SCIM was first." in page.text
 
 
+def test_who_is_nobody_here_is_counted_where_provisioning_makes_people(okta: Company, ada: Desk) -> None:
+    okta.configure()
+    okta.hire("leo", external_id="00uother")  # whose user name makes him somebody
+    okta.org.add(*(okta_user(f"00u{name}") for name in ("leo", "cleo", "mona")), okta_user("00uida", status="STAGED"))
+    preview = pull(okta, "preview")
+    said = "2 people in Okta’s list are nobody here: complement mode creates nobody, provisioning (SCIM) does."
+    assert said in ada.open(_address(preview)).text
+    run = pull(okta)
+    assert said in ada.open(_address(run)).text
+    assert "nobody here" not in ada.open(_address(preview)).text  # the newer run has read them
+    okta.configure(mode="full")
+    assert said not in ada.open(_address(run)).text
+
+
 def test_nothing_to_do_is_said(okta: Company, ada: Desk) -> None:
     okta.configure()
     page = ada.open(_address(pull(okta)))
     assert "Everything was as Okta says." in page.text
     assert "Nothing was to be done." in page.text
+    page = ada.open(_address(pull(okta, "preview")))
+    assert "Everything is as Okta says: a run would change nothing." in page.text
+    okta.org.add(okta_user("00ucleo"))
+    page = ada.open(_address(pull(okta)))
+    assert "Everything was as Okta says." not in page.text
+    assert "Whoever is here is as Okta says. 1 person in Okta’s list is nobody here" in page.text
 
 
 @pytest.mark.parametrize("only", ["waiting", "passed_over"])

@@ -116,8 +116,9 @@ def test_a_run_now_is_a_task_for_the_worker_and_is_watched_until_it_ends(okta: C
     own = answer.headers["location"]
     for path in (PAGE, own):
         page = ada.open(path)
-        assert REFRESH in page.html
+        assert (REFRESH in page.html) == (path == own)  # whoever reads the long page is not moved back
         assert "Waiting for a worker" in page.text
+        assert ("reload this one" in page.text) == (path == PAGE)
         assert "Under way" in page.text
         assert RUN not in [form.action for form in page.forms]
     again = ada.http.post(PREVIEW, data={"form_token": ada.token()})
@@ -195,6 +196,11 @@ def test_one_that_is_switched_off_begins_nothing(acme: Tenant, okta: Company, ad
     assert [form.action for form in page.forms] == ["/sign-out"]
     assert ada.http.post(RUN, data={"form_token": ada.token()}).status_code == 409
     assert "Switched off" in ada.open("/provisioning").text
+    okta.write(lambda tx: connections.switch_off(tx, okta.id, forget_token=True, actor=OPERATOR, now=clock.now()))
+    page = ada.open(PAGE)
+    assert f"rollbook okta on {acme.company.subdomain}" not in page.text
+    assert "No token is kept any more; the operator gives one:" in page.text
+    assert f"rollbook okta configure {acme.company.subdomain} --token-file FILE" in page.text
 
 
 def test_a_token_that_okta_refuses_is_an_alarm_that_leads_to_what_to_do(acme: Tenant, okta: Company, ada: Desk) -> None:

@@ -89,11 +89,14 @@ def test_the_token_comes_from_a_file_or_from_standard_input_alone(place: Place) 
     ("options", "said"),
     [
         (["--token-file", "WRONG"], "does not accept the API token (401)"),
-        (["--group", "00gnobody"], "the group 00gnobody (404)"),
+        (["--group", "00gnobody"], "Okta has no group 00gnobody (404)"),
         (["--group", "../users"], "is no id of a group"),
-        (["--app", "0oanobody"], "the app 0oanobody (404)"),
+        (["--app", "0oanobody"], "Okta has no app 0oanobody (404)"),
         (["--org-url", "http://169.254.169.254"], "begins with https"),
-        (["--org-url", "https://evil.example"], "lies under no domain"),
+        (
+            ["--org-url", "https://evil.example"],
+            "lies under no domain that this Rollbook may ask (okta.com, 127.0.0.1:",
+        ),
         (["--mode", "both"], "is no mode"),
         (["--role-variable", "learningRole"], "Only in full mode"),
         (["--whole-directory"], "not both"),
@@ -150,7 +153,9 @@ def test_another_org_is_read_with_its_own_token_and_from_the_beginning(place: Pl
         place.environment["ROLLBOOK_OKTA_HOSTS"] += f",{other.host}"
         moved = ["--org-url", other.address, "--group", other.org.group_id]
         moved += ["--token-file", place.token_file("00tokenOfTheOtherOrg")]
-        assert "Leave" in rollbook(place.environment, "okta", "configure", place.subdomain, *moved, stdin="n\n").stdout
+        asked = rollbook(place.environment, "okta", "configure", place.subdomain, *moved, "--json", stdin="n\n")
+        assert "Leave" in asked.stderr
+        assert "Leave" not in asked.stdout  # nothing but the document stands there
         assert place.run("configure", *moved, "--yes")["org_url"] == other.address
         assert place.run("show")["state"] == "on"
         assert place.run("plan", held["id"])["archive"]
@@ -182,10 +187,12 @@ def test_full_mode_beside_scim_is_refused_unless_said_and_warned_of(place: Place
 def test_it_is_switched_off_and_on(place: Place) -> None:
     place.configure()
     assert place.run("off")["next_slot"] is None
-    assert "switched off" in place.run("sync", code=1)
+    assert f"switched off; first: rollbook okta on {place.subdomain}\n" in place.run("sync", code=1)
     assert place.run("on")["state"] == "on"
     assert place.run("off", "--forget-token", "--yes")["token"] is None
     assert "token" in place.run("on", code=1)
+    again = f"switched off; first: rollbook okta configure {place.subdomain} --token-file FILE"
+    assert again in place.run("sync", code=1)
 
 
 # Fields.
@@ -271,7 +278,8 @@ def test_too_many_archives_wait_for_a_yes(place: Place) -> None:
     held = place.run("sync")
     assert held["state"] == "held"
     assert "3 people of 8" in held["reason"]
-    assert "approve" in place.run("sync", code=1)
+    refused = place.run("sync", code=1)
+    assert f"okta plan {place.subdomain} {held['id']}, then say yes with okta approve or no with okta drop" in refused
     assert len(place.run("plan", held["id"])["archive"]) == 3
     assert all(person(place, user).active for user in leavers)
     done = place.run("approve", held["id"])
@@ -355,6 +363,64 @@ def test_a_run_left_by_a_killed_command_goes_on(place: Place) -> None:
 # The doctor, and words.
 
 
+def told(place: Place, command: str, *arguments: str) -> str:
+    """What a person reads."""
+    ended = rollbook(place.environment, "okta", command, place.subdomain, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_a_plan_says_what_became_of_each(place: Place) -> None:
+    place.configure("--mode", "full", "--most-people", "0")
+    place.run("sync")
+    poppy, rita = somebody(place), somebody(place, 1)
+    for user in (poppy, rita):
+        place.org.deactivate(user)
+    said = told(place, "sync")
+    run = place.run("runs")[0]["id"]
+    for command in ("plan", "approve", "drop"):
+        assert f"rollbook okta {command} {place.subdomain} {run}" in said
+    said = told(place, "plan", run)
+    assert "2 would be archived" in said
+    assert "False" not in said
+    company_id = place.company_id
+    place.write(
+        lambda tx: users.archive(
+            tx, users.get(tx, company_id, person(place, rita).id, lock=True), actor=OPERATOR, now=clock.now()
+        )
+    )
+    place.run("approve", run)
+    said = told(place, "plan", run)
+    assert "1 was archived" in said
+    assert "1 was passed over, not archived" in said
+    (why_not,) = [row["why_not"] for row in place.run("plan", run)["archive"] if row["state"] == "passed_over"]
+    assert why_not in said
+    first = place.run("runs")[-1]["id"]
+    assert "8 were created" in told(place, "plan", first)
+
+
+def test_a_dropped_plan_was_not_done(place: Place) -> None:
+    place.configure("--mode", "full", "--most-people", "0")
+    place.run("sync")
+    place.org.deactivate(somebody(place))
+    held = place.run("sync")
+    assert "1 person of 8 would be archived; more than 0 wait" in held["reason"]
+    place.run("drop", held["id"])
+    assert "1 was not archived: the run ended before" in told(place, "plan", held["id"])
+
+
+def test_a_preview_beside_provisioning_says_how_many_are_nobody_here(place: Place) -> None:
+    place.configure()
+    said = told(place, "preview")
+    assert "Whoever is here is as Okta says; nothing would change." in said
+    assert "8 people in Okta are nobody here" in said
+    place.run("configure", "--mode", "full")
+    place.run("sync")
+    said = told(place, "preview")
+    assert "Everything is as Okta says; nothing would change." in said
+    assert "nobody here" not in said
+
+
 def doctor(place: Place) -> Any:
     ended = rollbook(place.environment, "doctor", "--json")
     (finding,) = [found for found in json.loads(ended.stdout) if found["check"] == f"okta of {place.subdomain}"]
@@ -372,6 +438,9 @@ def look_at_the_findings(place: Place) -> None:
     assert doctor(place)["detail"] == "The token can be read; there was no run yet."
     place.run("off")
     assert doctor(place)["fix"] == f"To switch it on: rollbook okta on {place.subdomain}"
+    place.run("off", "--forget-token", "--yes")
+    assert doctor(place)["fix"] == f"To switch it on: rollbook okta configure {place.subdomain} --token-file FILE"
+    place.configure()
     place.run("on")
     place.environment |= {"ROLLBOOK_SECRET": "quite another secret of the tests", "ROLLBOOK_SECRET_PREVIOUS": SECRET}
     assert doctor(place)["verdict"] == "ok"
@@ -416,5 +485,7 @@ def test_what_people_read_is_words(place: Place) -> None:
         assert "Traceback" not in ended.stderr
         said[command] = ended.stdout
     assert "1 would be matched" in said["preview"]
+    assert "External id: blank → " in said["preview"]
+    assert "7 people in Okta are nobody here: complement mode creates nobody" in said["preview"]
     assert "done" in said["sync"]
     assert "No field is filled" in said["fields"]

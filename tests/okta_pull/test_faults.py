@@ -76,7 +76,7 @@ def test_a_fault_that_stays_is_given_up_after_five_more_tries(fault: str) -> Non
         (error(401, "E0000011"), "refused", "Make a new one as a read-only administrator"),
         (reply(401, b""), "refused", "Make a new one as a read-only administrator"),
         (error(403, "E0000006"), "refused", "Read-only Administrator"),
-        (error(404), "gone", "Okta knows no longer the group 00g1"),
+        (error(404), "gone", "Okta has no group 00g1"),
         (error(400, "E0000001"), "cursor", "read from its beginning"),
         (error(410, "E0000001"), "cursor", "read from its beginning"),
     ],

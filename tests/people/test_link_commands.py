@@ -145,11 +145,24 @@ def test_when_the_command_returns_people_are_done(own: dict[str, str]) -> None:
     assert {user["user_name"] for user in told(own, "user", "list", "acme", "--archived")} == {LEO, MONA}
 
 
+def test_the_question_counts_whom_it_archives_and_says_what_is_gone(own: dict[str, str]) -> None:
+    write(own, match)
+    told(own, "user", "link", "acme", CLEO, "--external-id", "00ucleo")
+    asked = {
+        choice: rollbook(own, "disconnect", "acme", "okta", "--people", choice, "--json", stdin="n\n")
+        for choice in ("archive", "hand-over")
+    }
+    gone = "Switch okta off? The token is deleted, and a run that is open is ended; "
+    assert f"{gone}1 active person is archived, and 1 privileged stays" in asked["archive"].stderr
+    assert f"{gone}2 active people are handed over to Learning" in asked["hand-over"].stderr
+    assert "Switch" not in asked["archive"].stdout
+
+
 def test_disconnecting_is_asked_first(own: dict[str, str]) -> None:
     told(own, "key", "issue", "acme", "--scope", "scim")
     done = rollbook(own, "disconnect", "acme", "scim", "--people", "keep", stdin="n\n")
     assert done.returncode == 1
-    assert "Switch scim off? 0 active people stay as they are" in done.stdout
+    assert "Switch scim off? 1 SCIM key is revoked; 0 active people stay as they are" in done.stderr
     assert told(own, "key", "list", "acme")[0]["revoked_at"] is None
     assert "is no source" in refused(own, "disconnect", "acme", "saml", "--people", "keep", "--yes")
     assert "is no choice" in refused(own, "disconnect", "acme", "scim", "--people", "drop", "--yes")

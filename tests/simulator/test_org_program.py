@@ -147,6 +147,12 @@ def test_faults_the_clock_cursors_and_the_token_are_typed_too(org: Org) -> None:
         ("leave", "leave lacks a word: help shows how it is written."),
         ("fault 502", "There is no fault 502: help lists them."),
         ("leave nobody@acme.example", "There is nobody called nobody@acme.example."),
+        ("clock abc", "abc is no number of hours that a clock can be turned by."),
+        ("clock nan", "nan is no number of hours that a clock can be turned by."),
+        ("clock 1e99", "1e99 is no number of hours that a clock can be turned by."),
+        ("clock 1e8", "1e8 is no number of hours that a clock can be turned by."),
+        ("list abc", "abc is no number: help shows how it is written."),
+        ("fault timeout x", "There is no fault timeout: help lists them."),
         ('set "leo', "A quotation mark is left open."),
     ],
 )
