@@ -9,6 +9,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_step_of_the_demo_holds(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     done = subprocess.run(
@@ -16,7 +17,7 @@ def test_every_step_of_the_demo_holds(tmp_path: Path) -> None:
         env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=880,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
