@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -150,3 +151,59 @@ def test_no_cookie_is_kept() -> None:
         return ["cookie" in each.headers for each in org.asked]
 
     assert asking(lambda _: reply(200, [], "Set-Cookie: JSESSIONID=1; Path=/"), work) == [False, False]
+
+
+OLD = person("00uold", "DEPROVISIONED")
+NEW = person("00unew")
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (reply(200, [OLD, NEW]), ["00unew"]),
+        (reply(200, [OLD]), []),
+        (reply(200, []), None),  # not even the person who was named by id
+        (reply(200, [NEW]), None),
+        (reply(200, [OLD, {"id": "00unew"}]), None),  # somebody, and nobody knows who
+        (error(400, "E0000031"), None),
+        (reply(200, b"<html>Sign in</html>", media="text/html"), None),
+    ],
+)
+def test_namesakes_are_certain_or_they_are_none(raw: bytes, found: list[str] | None) -> None:
+    async def work(okta: Client, org: Org) -> tuple[list[Person] | None, str]:
+        return await okta.namesakes("00uold", ['le"o\\', "leo@acme.example"]), org.asked[0].target
+
+    people, target = asking(lambda _: raw, work, tries_again=0)
+    assert (None if people is None else [each.id for each in people]) == found
+    condition = (
+        'profile.login eq "le\\"o\\\\" or profile.email eq "le\\"o\\\\" or profile.login eq "leo@acme.example" '
+        'or profile.email eq "leo@acme.example" or id eq "00uold"'
+    )
+    assert parse_qs(urlsplit(target).query)["search"] == [condition]
+
+
+@pytest.mark.parametrize(
+    ("raw", "assigned"),
+    [
+        (reply(200, {"id": "00uleo", "status": "ACTIVE"}), True),
+        (reply(200, {"id": "00uleo", "status": "PROVISIONED", "externalId": "01a2"}), True),
+        (reply(200, {"id": "00uleo", "status": "DEPROVISIONED"}), False),
+        (reply(200, {"id": "00uleo"}), False),
+        (reply(200, {"id": "00uother", "status": "ACTIVE"}), False),
+        (reply(200, {"status": "ACTIVE"}), False),
+        (error(404), False),
+    ],
+)
+def test_an_app_is_assigned_only_where_okta_says_so_of_that_person(raw: bytes, assigned: bool) -> None:
+    async def work(okta: Client, org: Org) -> tuple[bool, str]:
+        return await okta.is_assigned("00uleo", "0oa1"), org.asked[0].target
+
+    assert asking(lambda _: raw, work) == (assigned, "/api/v1/apps/0oa1/users/00uleo")
+
+
+def test_an_empty_list_of_groups_is_no_answer() -> None:
+    async def work(okta: Client, org: Org) -> None:
+        with pytest.raises(OktaFailure, match="not even Everyone"):
+            await okta.is_member("00uleo", "00g1")
+
+    asking(lambda _: reply(200, []), work, tries_again=0)
