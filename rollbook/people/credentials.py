@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, bindparam, null, select
 
 from rollbook import clock
 from rollbook.database import Row, Tx
@@ -46,14 +46,14 @@ _KEY = (
     api_keys.c.expires_at,
     api_keys.c.revoked_at,
     companies.c.subdomain,
-    # What follows a change of people would have to ask for these.
-    companies.c.rules_version,
-    claims.any_held(companies.c.id),
+    companies.c.rules_version,  # what follows a change of people would have to ask for it
 )
-_OF_KEY = len(_KEY)
+_OF_KEY = len(_KEY) + 1
+# Whoever is locked is to be changed, and what they sign in with may be asked for: then this is known already.
+_HELD, _NOT_ASKED = claims.any_held(companies.c.id), null()
 _KEYS = api_keys.join(companies, companies.c.id == api_keys.c.company_id)
 _THE_KEY = (api_keys.c.company_id == bindparam("company"), api_keys.c.prefix == bindparam("prefix"))
-_ALONE = select(*_KEY).select_from(_KEYS).where(*_THE_KEY)
+_ALONE = select(*_KEY, _NOT_ASKED).select_from(_KEYS).where(*_THE_KEY)
 
 
 class LookUp:
@@ -67,7 +67,7 @@ class LookUp:
 
     def __init__(self, condition: ColumnElement[bool], *, lock: bool = False) -> None:
         together = _KEYS.join(users, condition, isouter=not lock)
-        query = select(*_KEY, *COLUMNS).select_from(together).where(*_THE_KEY)
+        query = select(*_KEY, _HELD if lock else _NOT_ASKED, *COLUMNS).select_from(together).where(*_THE_KEY)
         self.statement = query.with_for_update(of=users) if lock else query
         self.finds_key = not lock
 
@@ -104,7 +104,8 @@ class Claim:
         if not (matches and row and kept_scope == scope and named) or expired or revoked_at:
             raise Unauthorized(_REFUSED)
         self._tx.rules_version = (self._token.company_id, rules)
-        self._tx.holds = (self._token.company_id, bool(held))
+        if held is not None:
+            self._tx.holds = (self._token.company_id, bool(held))
         stale = pepper.previous is not None and digest != pepper.digest(self._token.text)
         return Holder(self._token.company_id, subdomain, key_id, scope, stale)
 
@@ -123,7 +124,7 @@ class Claim:
         return self._tx.one(_ALONE, {"company": self._token.company_id, "prefix": self._token.prefix})
 
 
-_NO_KEY = ("", "", "", None, None, "", None, False)
+_NO_KEY = ("", "", "", None, None, "", None, None)
 
 
 def claim(
