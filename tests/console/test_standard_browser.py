@@ -5,10 +5,13 @@ script; nothing that Okta says runs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from playwright.sync_api import Page, expect
 
+from rollbook import clock
 from rollbook.okta.runs import Run
 from tests.conftest import House, Tenant
 from tests.console.browsing import (
@@ -132,6 +135,33 @@ def test_a_preview_a_run_a_yes_and_a_way_back_without_script(
     page.get_by_role("button", name="Restore").click()
     expect(page.get_by_role("status")).to_contain_text("The person is back")
     assert okta.user("leo").active
+
+
+@sqlite_alone
+def test_without_a_worker_and_without_script_nobody_is_stuck(
+    visitor: Callable[..., Trap], house: House, server: ThreadServer, acme: Tenant, okta: Company
+) -> None:
+    okta.configure()
+    poppy = okta.hire("poppy")
+    with time_machine.travel(clock.now() - timedelta(minutes=2)):
+        run = okta.ask()
+    page = visitor(width=390, script=False).page
+    sign_in(page, house, server, acme)
+    page.goto(f"{server.url}{STANDARD}")
+    expect(page.get_by_text("No worker has taken it up.")).to_be_visible()
+    page.get_by_role("link", name="reload").click()
+    assert page.url == f"{server.url}{STANDARD}"
+    page.get_by_role("link", name="Drop").click()
+    page.get_by_role("button", name="Drop").click()
+    expect(page.get_by_text("Somebody in Learning dropped it.")).to_be_visible()
+    assert okta.run(run.id).state == "dropped"
+    page.goto(f"{server.url}/provisioning/not-linked/{poppy.id}/exempt")
+    page.get_by_role("textbox").fill("   ")
+    page.get_by_role("button", name="Exempt").click()
+    expect(page.get_by_role("alert")).to_contain_text("Say why this person is meant to have no link")
+    page.get_by_role("textbox").fill("A contractor")
+    page.get_by_role("button", name="Exempt").click()
+    expect(page.get_by_role("status")).to_contain_text("The account is exempt.")
 
 
 @sqlite_alone
