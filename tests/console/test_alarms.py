@@ -245,25 +245,14 @@ def _held(house: House, company_id: str) -> Run:
     return house.write(lambda tx: runs.hold(tx, run, "60 people would be archived.", counts=counts, now=clock.now()))
 
 
-def test_a_held_run_goes_on_when_an_admin_says_so(house: House, acme: Tenant, ada: Desk) -> None:
+def test_a_held_run_leads_to_its_page_where_it_is_answered(house: House, acme: Tenant, ada: Desk) -> None:
     run = _held(house, acme.id)
     page = ada.open("/provisioning")
     assert "A run of the standard integration waits for your yes" in page.text
-    assert "60 people would be archived. Planned are 1 to change, 60 to archive." in page.text
-    path = f"/provisioning/alarms/{next(open_alarms(house, acme.id)).id}/go-on"
-    assert "Everything that the run has planned is done" in ada.open(path).text
-    assert ada.press(path, on=path).headers["location"] == "/provisioning?done=go-on"
-    after = house.read(lambda tx: runs.get(tx, acme.id, run.id))
-    assert (after.state, after.approved_by) == ("applying", f"user:{ada.user.id}")
-    assert list(open_alarms(house, acme.id)) == []
-
-
-def test_a_held_run_is_dropped_when_an_admin_says_so(house: House, acme: Tenant, ada: Desk) -> None:
-    run = _held(house, acme.id)
-    path = f"/provisioning/alarms/{next(open_alarms(house, acme.id)).id}/drop-run"
-    assert ada.press(path, on=path).status_code == 303
-    assert house.read(lambda tx: runs.get(tx, acme.id, run.id)).state == "dropped"
-    assert list(open_alarms(house, acme.id)) == []
+    assert f"/provisioning/standard/runs/{run.id}" in page.html
+    alarm = next(open_alarms(house, acme.id))
+    assert not [form.action for form in page.forms if alarm.id in form.action]
+    assert house.read(lambda tx: runs.get(tx, acme.id, run.id)).state == "held"
 
 
 def test_an_org_that_cannot_be_read_is_told_of(house: House, acme: Tenant, ada: Desk) -> None:

@@ -84,7 +84,7 @@ def test_a_run_by_hand_is_one_at_a_time(house: House, company_id: str) -> None:
         with pytest.raises(Conflict, match="wait until it ends"):
             by_hand(house, company_id, purpose)
     held(house, run)
-    with pytest.raises(Conflict, match=f"okta approve SUBDOMAIN {run.id}"):
+    with pytest.raises(Conflict, match=f"okta plan SUBDOMAIN {run.id}"):
         by_hand(house, company_id)
     house.write(lambda tx: runs.drop(tx, company_id, run.id, "No.", actor=OPERATOR, now=NOW))
     assert by_hand(house, company_id, "preview").purpose == "preview"
