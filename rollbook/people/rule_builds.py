@@ -135,6 +135,9 @@ def _tell(tx: Tx, group: Group, version: Version, *, now: datetime) -> bool:
 def _tell_these(tx: Tx, group: Group, version: Version, different: Sequence[str], *, now: datetime) -> None:
     assert version.told is not None
     people = readings.locked(tx, group.company_id, different)
+    present = rule_versions.find(tx, group.company_id, group.id, version.version, lock=True)
+    if present is None or (present.state, present.told) != (version.state, version.told):
+        return  # another worker was faster: everybody was told, and what says so may be removed by now
     rows = second_looks.in_versions(tx, group, (version.version, version.told), different)
     joined: list[Facts] = []
     left: list[Facts] = []

@@ -56,6 +56,7 @@ _COLUMNS = (
 _OF_COMPANY = group_rules.c.company_id == bindparam("company")
 _OF_GROUP = (_OF_COMPANY, group_rules.c.group_id == bindparam("group"))
 _ONE = select(*_COLUMNS).where(*_OF_GROUP, group_rules.c.version == bindparam("of"))
+_ONE_LOCKED = _ONE.with_for_update()
 _NEWEST = select(*_COLUMNS).where(*_OF_GROUP).order_by(group_rules.c.version.desc()).limit(1)
 _BY_STATE = select(*_COLUMNS).where(*_OF_GROUP, group_rules.c.state == bindparam("wanted"))
 _REPLACED = select(group_rules.c.version).where(*_OF_GROUP, group_rules.c.state == "replaced")
@@ -96,9 +97,9 @@ _CHANGE = (
 _GIVE_UP = update(group_rules).where(*_OF_GROUP, group_rules.c.state == "building")
 
 
-def find(tx: Tx, company_id: str, group_id: str, version: int) -> Version | None:
-    """One version."""
-    row = tx.one(_ONE, {"company": company_id, "group": group_id, "of": version})
+def find(tx: Tx, company_id: str, group_id: str, version: int, *, lock: bool = False) -> Version | None:
+    """One version; with `lock` nobody else changes it until this transaction ends."""
+    row = tx.one(_ONE_LOCKED if lock else _ONE, {"company": company_id, "group": group_id, "of": version})
     return _version(row) if row else None
 
 
