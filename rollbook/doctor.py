@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import httpx2
@@ -211,7 +212,7 @@ def _okta(chosen: Settings, database: Database) -> Iterator[Finding]:
     access = sessions.access_of(chosen, installation.pepper_of(chosen))
     met = False
     for company in database.engine.read(companies.all_of_them):
-        found = database.engine.read(lambda tx, c=company: attention.standing(tx, c, access))  # type: ignore[misc]
+        found = database.engine.read(partial(attention.standing, company=company, access=access))
         if found is not None:
             met = True
             yield Finding(f"okta of {company.subdomain}", "ok" if found.well else "problem", found.detail, found.fix)

@@ -5,7 +5,7 @@ waiting → reading → planning → (held →) applying → done. What a run do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -38,7 +38,6 @@ State = Literal[
 
 PULL = "pull"  # the task that works at a run
 SCHEDULE = "schedule"  # who asked, of a run of the calendar
-NOTES = "notes"  # beside the counts: what a run keeps for itself
 WHOLE, EACH = "held_as_a_whole", "yes_for_each"  # notes: what a yes is asked for, and that the last one was said
 
 _REPLACED = "A newer run took its place; nobody had said yes to it."
@@ -76,7 +75,8 @@ class Run:
         return Actor("okta", self.id)
 
 
-_COLUMNS = tuple(table.c[name] for name in Run.__dataclass_fields__ if name != NOTES)
+_COLUMNS = tuple(table.c[name] for name in Run.__dataclass_fields__)
+_JSON = ("counts", "notes")
 _OF_COMPANY = table.c.company_id == bindparam("company")
 _ONE = select(*_COLUMNS).where(_OF_COMPANY, table.c.id == bindparam("run"))
 _ONE_LOCKED = _ONE.with_for_update()
@@ -199,10 +199,7 @@ def advance(tx: Tx, run: Run, **values: Any) -> Run:
     somebody else has ended or moved it.
     """
     after = replace(run, **values)
-    row = {name: getattr(after, name) for name in values if name not in ("counts", NOTES)}
-    if "counts" in values or NOTES in values:
-        row["counts"] = _counts(after)
-    if tx.one(_UPDATE, {"company": run.company_id, "run": run.id, "was": run.state, **row}) is None:
+    if tx.one(_UPDATE, {"company": run.company_id, "run": run.id, "was": run.state, **_row(after, values)}) is None:
         raise RunEnded(run.id)
     return after
 
@@ -288,16 +285,12 @@ def _new(company_id: str, purpose: Purpose, asked_by: str, *, slot: datetime | N
     )
 
 
-def _row(run: Run) -> dict[str, Any]:
-    return {column.name: getattr(run, column.name) for column in _COLUMNS} | {"counts": _counts(run)}
-
-
-def _counts(run: Run) -> str:
-    return msgspec.json.encode({**run.counts, NOTES: run.notes} if run.notes else run.counts).decode()
+def _row(run: Run, names: Iterable[str] = tuple(Run.__dataclass_fields__)) -> dict[str, Any]:
+    """These columns as they are stored."""
+    row = {name: getattr(run, name) for name in names}
+    return {name: msgspec.json.encode(value).decode() if name in _JSON else value for name, value in row.items()}
 
 
 def _run(row: Row) -> Run:
-    values = dict(zip((column.name for column in _COLUMNS), row, strict=True))
-    counts = msgspec.json.decode(values.pop("counts"))
-    notes = counts.pop(NOTES, {})
-    return Run(**values, counts=counts, notes=notes)
+    values = dict(zip(Run.__dataclass_fields__, row, strict=True))
+    return Run(**{name: msgspec.json.decode(value) if name in _JSON else value for name, value in values.items()})

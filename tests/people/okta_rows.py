@@ -35,7 +35,7 @@ def person(tx: Tx, company_id: str, okta_id: str, login: str | None = None, **co
 def run(tx: Tx, company_id: str, **columns: Any) -> str:
     """A run that has read everything."""
     at, run_id = clock.text(clock.now()), clock.new_id()
-    row = {"company_id": company_id, "id": run_id, "purpose": "sync", "state": "done", "counts": "{}"}
+    row = {"company_id": company_id, "id": run_id, "purpose": "sync", "state": "done", "counts": "{}", "notes": "{}"}
     row |= {"asked_by": "task", "created_at": at, "read_at": at, "ended_at": at}
     tx.run(_RUN, row | columns)
     return run_id

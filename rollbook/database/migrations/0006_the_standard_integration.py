@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("part", sa.Text(), nullable=True),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("counts", JSON, nullable=False),
+        sa.Column("notes", JSON, nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("asked_by", sa.Text(), nullable=False),
         sa.Column("approved_by", sa.Text(), nullable=True),

@@ -57,7 +57,8 @@ okta_runs = company_table(
     Column("state", Text, nullable=False),
     Column("part", Text),  # of a run that reads: which list
     Column("cursor", Text),  # of a run that reads: where its list goes on; of one that plans or applies: after whom
-    Column("counts", json(), nullable=False),
+    Column("counts", json(), nullable=False),  # for people
+    Column("notes", json(), nullable=False),  # what the run needs itself to go on where it was left
     Column("reason", Text),  # why it is held, was skipped, ended in part or needs attention
     Column("asked_by", Text, nullable=False),
     Column("approved_by", Text),
