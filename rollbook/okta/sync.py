@@ -6,7 +6,6 @@ the task next goes on where the last write ended, wherever that one was killed.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,16 +26,17 @@ from rollbook.okta import (
     directory,
     drafting,
     namesakes,
+    questions,
     reading,
     runs,
     second_look,
     terms,
 )
-from rollbook.okta.answers import AppUser, Page, Person, Refused
+from rollbook.okta.answers import AppUser, Page, Person
 from rollbook.okta.changes import Change
 from rollbook.okta.circles import Circles
 from rollbook.okta.connections import Connection
-from rollbook.okta.failures import OktaFailure, RecordRefused
+from rollbook.okta.failures import OktaFailure
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.planning import RUNS_AWAY
 from rollbook.okta.reading import AppPage, PeoplePage, Single, Source
@@ -46,12 +46,9 @@ from rollbook.okta.terms import Terms
 T = TypeVar("T")
 
 MOST_RESTARTS = 3  # of a list whose cursor expired
-ASKING_SECONDS = 10.0  # people asked for one by one between two writes; the lease lasts longer
 
 # Notes of a run.
 RESTARTS = "restarts"
-
-_ASKABLE = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 class LeaseLost(Exception):
@@ -219,42 +216,16 @@ class Sync:
         if not wanted:
             following = reading.next_part(agreed, "singles")
             return await self._move(lambda tx: runs.advance(tx, run, part=following, cursor=None))
-        singles: list[Single] = []
-        began = time.monotonic()
-        for user_id, okta_id in wanted:
-            singles.append(await self._single(agreed, user_id, okta_id, away.get(okta_id, 0)))
-            if time.monotonic() - began > ASKING_SECONDS:
-                break
+        singles = await questions.people(self._client, agreed, wanted, away)
         keep = partial(reading.keep_singles, singles=singles, cursor=singles[-1].user_id)
         return await self._move(partial(keep, run=run, terms=agreed))
-
-    async def _single(self, agreed: Terms, user_id: str, okta_id: str, away: int) -> Single:
-        found: Person | Refused | None = None
-        if _ASKABLE.fullmatch(okta_id):
-            try:
-                found = await self._client.person(okta_id)
-            except RecordRefused as refusal:
-                found = Refused(okta_id, refusal.message, refusal.status)
-        listed = reading.is_listed(agreed, found)
-        if listed is None:
-            # A list may have left somebody out. Before that archives them, Okta is asked for them alone.
-            about_to_leave = agreed.full and away + 1 >= RUNS_AWAY
-            listed = (
-                await self._client.is_member(okta_id, agreed.group_id) if about_to_leave and agreed.group_id else False
-            )
-        return Single(user_id, okta_id, found, listed)
 
     async def _ask_namesakes(self, run: Run, agreed: Terms) -> Run:
         """Asks, for whom a rule takes for a leaver, whether the names are those of somebody else, who is active."""
         wanted = await self._database.read(lambda tx: namesakes.wanted(tx, run, agreed))
         if not wanted:
             return await self._move(partial(self._read_all, run=run))
-        answers: list[namesakes.Answer] = []
-        began = time.monotonic()
-        for each in wanted:
-            answers.append(namesakes.Answer(each, await self._client.namesakes(each.okta_id, each.names)))
-            if time.monotonic() - began > ASKING_SECONDS:
-                break
+        answers = await questions.namesakes_of(self._client, wanted)
         return await self._move(partial(namesakes.keep, run=run, terms=agreed, answers=answers))
 
     def _read_all(self, tx: Tx, run: Run) -> Run:
@@ -286,9 +257,9 @@ class Sync:
         agreed, now = _terms(run), clock.now()
 
         async def ask(user_id: str, okta_id: str) -> Single:
-            return await self._single(agreed, user_id, okta_id, RUNS_AWAY)
+            return await questions.person(self._client, agreed, user_id, okta_id, away=RUNS_AWAY)
 
-        looked = await second_look.look(run, rows, ask, most_seconds=ASKING_SECONDS, now=now)
+        looked = await second_look.look(run, rows, ask, most_seconds=questions.ASKING_SECONDS, now=now)
         if looked.unsure is not None:
             row, why_not = looked.unsure, second_look.UNSURE
             return await self._move(lambda tx: applying.pass_over(tx, run, row, why_not, now=now))
