@@ -10,7 +10,8 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -114,7 +115,7 @@ class PostgresEngine:
 
     def _snapshot(self, connection: Connection, fn: Callable[[Tx], T]) -> T:
         try:
-            with connection.pipeline():
+            with _pipeline(connection):
                 connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 result = fn(Tx(connection, self._compiler))
                 connection.execute("COMMIT")
@@ -129,7 +130,7 @@ class PostgresEngine:
         """
         tx = JoiningTx(connection, self._compiler, self._texts, joins=self.joins, careful=careful)
         try:
-            with connection.pipeline():
+            with _pipeline(connection):
                 try:
                     result = fn(tx)
                     tx.flush()
@@ -159,13 +160,27 @@ class PostgresEngine:
             except ANOTHER_TURN as error:
                 collision = Collision(type(error).__name__)
                 contended = turn > 0 or not isinstance(error, pg.UniqueViolation)  # whose name is there, most likely
-            except PoolTimeout:
-                raise _unavailable() from None
-            except psycopg.OperationalError:
-                # The connection died. Whether a commit under way took place cannot be known: the verbs are
+            except psycopg.OperationalError as error:
+                # No connection, or it died. Whether a commit under way took place cannot be known: the verbs are
                 # idempotent, so the client may send the same request again.
+                log.warning("the database did not answer", kind=type(error).__name__, sqlstate=error.sqlstate)
                 raise _unavailable() from None
         raise collision
+
+
+@contextmanager
+def _pipeline(connection: Connection) -> Iterator[None]:
+    """A pipeline that raises what failed first. As it ends, psycopg (3.3) sends what it had queued behind the failing
+    statement, the release of an old prepared one for instance, and raises "pipeline aborted" for that instead.
+    """
+    try:
+        with connection.pipeline():
+            yield
+    except pg.PipelineAborted as aborted:
+        first = aborted.__context__
+        if isinstance(first, psycopg.Error):
+            raise first from None
+        raise
 
 
 def _undo(connection: Connection, tx: JoiningTx) -> None:

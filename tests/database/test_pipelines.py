@@ -239,6 +239,30 @@ def test_a_failed_pipeline_leaves_its_connection_whole(postgresql: PostgresEngin
     assert len(postgresql.read(lambda tx: tx.all(ALL))) == 9
 
 
+def test_a_collision_is_known_as_such_whatever_the_driver_had_queued_behind_it(postgresql: PostgresEngine) -> None:
+    """The driver lets go of an old prepared statement behind the one that fails; where the failure was heard before
+    that was sent, it raises "pipeline aborted" instead of it.
+    """
+    postgresql.write(put("a"))
+    turns = []
+
+    def work(tx: Tx) -> str:
+        connection: Any = tx._connection
+        connection.prepared_max, connection.prepare_threshold = 1, 0
+        tx.one(GET, {"row": "a"})
+        turns.append(tx)
+        name = "a" if len(turns) == 1 else f"b{len(turns)}"
+        put(name)(tx)
+        tx.flush()  # type: ignore[attr-defined]  # what a transaction of this engine has
+        time.sleep(0.1)
+        return name
+
+    for _ in range(3):
+        turns.clear()
+        assert postgresql.write(work) == "b2"
+        postgresql.write(lambda tx: tx.run(DELETE, {"row": "b2"}))
+
+
 def test_a_brief_read_that_fails_leaves_no_broken_connection(postgresql: PostgresEngine) -> None:
     def interrupted(tx: Tx) -> None:
         connection: Any = tx._connection
