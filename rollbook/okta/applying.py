@@ -12,7 +12,6 @@ from rollbook.database import Tx
 from rollbook.okta import changes, directory, guards, planning, runs, situations
 from rollbook.okta.changes import Change
 from rollbook.okta.grounds import Grounds
-from rollbook.okta.matching import Match
 from rollbook.okta.planning import Plan, Situation
 from rollbook.okta.runs import Run
 from rollbook.people import field_values, identity_links, users
@@ -64,7 +63,8 @@ def carry_out(tx: Tx, run: Run, rows: Sequence[Change], rests_on: Grounds, *, no
         user_id = None
         if situation is not None and plan is not None:
             user_id, why_not = _do(tx, run, situation, plan, now=now)
-        changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, now=now)
+        done = plan.changes if plan is not None and why_not is None else None
+        changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, done=done, now=now)
         told["applied" if why_not is None else "passed_over"] += 1
     return runs.advance(tx, run, cursor=last, counts=runs.counted(run, told))
 
@@ -98,7 +98,7 @@ def _do(tx: Tx, run: Run, situation: Situation, plan: Plan, *, now: datetime) ->
     """(whom it made, why nothing was done); each None where there is nothing to say."""
     if plan.kind == "create":
         return _create(tx, run, plan, now=now).id, None
-    user = situation.known or (situation.match.user if isinstance(situation.match, Match) else None)
+    user = situation.user
     if user is None:
         return None, _NO_LONGER
     if plan.kind == "archive":

@@ -129,15 +129,24 @@ def waiting(tx: Tx, run: Run) -> int:
 
 
 def mark(
-    tx: Tx, company_id: str, change: Change, *, why_not: str | None = None, user_id: str | None = None, now: datetime
+    tx: Tx,
+    company_id: str,
+    change: Change,
+    *,
+    why_not: str | None = None,
+    user_id: str | None = None,
+    done: dict[str, list[Any]] | None = None,
+    now: datetime,
 ) -> None:
-    """What became of a row: applied, or passed over and why. `user_id` is whom it made. Raises RunEnded where somebody
-    else has done the row meanwhile: that stands.
+    """What became of a row: applied, or passed over and why. `user_id` is whom it made; `done` what of it was done,
+    where that is less than was planned. Raises RunEnded where somebody else has done the row meanwhile: that stands.
     """
     state = "applied" if why_not is None else "passed_over"
     values: dict[str, Any] = {"state": state, "why_not": why_not, "at": clock.text(now)}
     if user_id is not None:
         values["user_id"] = user_id
+    if done is not None and done.keys() != change.changes.keys():
+        values["changes"] = msgspec.json.encode(done).decode()
     _write(tx, company_id, change, values)
 
 

@@ -238,9 +238,15 @@ def forget(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> None:
 
 
 def namesakes(
-    tx: Tx, company_id: str, run_id: str, login_keys: Collection[str], email_keys: Collection[str]
+    tx: Tx,
+    company_id: str,
+    run_id: str,
+    login_keys: Collection[str],
+    email_keys: Collection[str],
+    *,
+    listed: bool = False,
 ) -> list[Names]:
-    """Whoever this run has read and who has one of these names."""
+    """Whoever this run has read and who has one of these names; with `listed` only those of the list of people."""
     conditions = [
         (table.c.company_id == company_id) & column.in_(sorted(keys))
         for column, keys in ((table.c.login_key, login_keys), (table.c.email_key, email_keys))
@@ -251,6 +257,8 @@ def namesakes(
     query = select(table.c.okta_id, table.c.login_key, table.c.email_key, table.c.status).where(
         or_(*conditions), table.c.read_run == run_id
     )
+    if listed:
+        query = query.where(table.c.listed == 1)
     return [Names(*row) for row in tx.search(query)]
 
 

@@ -30,7 +30,8 @@ class Situation:
 
     `fresh`: read in this run; `listed`: found in the group, or the directory, in it; `away`: complete runs in a row
     that did not find them there, this one among them. `known` has their external id; else `match` says who it may be.
-    `held` is what that user has in the company's own fields, by the field's id.
+    `held` is what that user has in the company's own fields, by the field's id, `taken` why a name that Okta says
+    cannot be given, by the column (names_taken.py).
     """
 
     okta_id: str
@@ -43,6 +44,12 @@ class Situation:
     known: User | None = None
     match: Match | Undecided | None = None
     held: dict[str, str] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def user(self) -> User | None:
+        """Who of ours they are, as far as one alone comes into question."""
+        return self.known or (self.match.user if isinstance(self.match, Match) else None)
 
     @property
     def alive(self) -> bool:
@@ -82,7 +89,7 @@ NOTHING = Outcome()
 
 
 def plan(grounds: Grounds, person: Situation) -> Outcome:
-    """What is to be done about a person; at most one link, and one thing more."""
+    """What is to be done about a person: at most one link and one thing more, and what of it cannot be done."""
     if person.known is not None:
         return _of_user(grounds, person, person.known)
     if not person.fresh:
@@ -181,17 +188,17 @@ def _change(grounds: Grounds, person: Situation, user: User) -> Outcome:
     if isinstance(said, str):
         return _aside(person, user, said)
     changes, columns, own, withheld = said
-    not_ours = _not_ours(grounds, person, user)
-    if not changes:
-        return Outcome((), withheld, not_ours)
-    reason = "Okta's profile says so."
-    made = Plan("change", person.okta_id, user.id, "profile", reason, changes, columns, own)
-    return Outcome((made,), withheld, not_ours)
+    plans = [_kept(person, user, column) for column in person.taken if columns.pop(column, None) is not None]
+    changes = {name: change for name, change in changes.items() if name not in person.taken}
+    if changes:
+        reason = "Okta's profile says so."
+        plans.insert(0, Plan("change", person.okta_id, user.id, "profile", reason, changes, columns, own))
+    return Outcome(tuple(plans), withheld, _not_ours(grounds, person, user))
 
 
 def _restore(grounds: Grounds, person: Situation, user: User) -> Outcome:
-    if person.refused:
-        return _aside(person, user, person.refused)
+    if why := person.refused or _why_taken(person):
+        return _aside(person, user, why)
     said = _said(grounds, person, user)
     if isinstance(said, str):
         return _aside(person, user, said)
@@ -204,8 +211,8 @@ def _restore(grounds: Grounds, person: Situation, user: User) -> Outcome:
 
 
 def _create(grounds: Grounds, person: Situation) -> Outcome:
-    if person.refused:
-        return _aside(person, None, person.refused)
+    if why := person.refused or _why_taken(person):
+        return _aside(person, None, why)
     said = _said(grounds, person, None)
     if isinstance(said, str):
         return _aside(person, None, said)
@@ -304,6 +311,15 @@ def _role(grounds: Grounds, person: Situation) -> Role:
     variable = grounds.terms.role_variable
     said = fold(person.profile.get(variable, "")) if variable else ""
     return next((role for role in ROLES if role == said), "learner")
+
+
+def _kept(person: Situation, user: User, column: str) -> Plan:
+    reason = f"{person.taken[column]} Until then it stays as it is."
+    return Plan("set_aside", person.okta_id, user.id, "record", reason)
+
+
+def _why_taken(person: Situation) -> str | None:
+    return next(iter(person.taken.values()), None)
 
 
 def _aside(person: Situation, user: User | None, reason: str) -> Outcome:

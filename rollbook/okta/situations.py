@@ -5,12 +5,13 @@ statements as for one. What follows from it is planning.py's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import or_
 
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
-from rollbook.okta import directory
+from rollbook.okta import directory, names_taken
 from rollbook.okta.directory import Person
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.matching import Match, Names, Undecided, match
@@ -62,7 +63,8 @@ def of_people(
                 held.get(user.id, {}) if user else {},
             )
         )
-    return situations
+    taken = names_taken.of_people(tx, company_id, run_id, situations, grounds)
+    return [replace(each, taken=taken[each.okta_id]) if each.okta_id in taken else each for each in situations]
 
 
 def _known(tx: Tx, company_id: str, okta_ids: Sequence[str], *, lock: bool) -> dict[str, User]:

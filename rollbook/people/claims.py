@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, exists, select
+from sqlalchemy import ColumnElement, Text, bindparam, exists, or_, select
 
 from rollbook.database import Tx
 from rollbook.database.tables import users
@@ -110,28 +110,71 @@ def refuse_taken(
         holder = User(*row)
         if user is not None and holder.id == user.id:
             continue
-        whose = f"user {holder.id} ({'active' if holder.active else 'archived'})"
         if user_name_key is not None and fold(holder.user_name) == user_name_key:
-            raise Conflict(
-                f"The user name is taken by {whose}. Open that person in Okta or in Learning and change one of "
-                "the two user names.",
-                field="user_name",
-                holder_id=holder.id,
-            )
+            raise Conflict(_user_name_of(holder), field="user_name", holder_id=holder.id)
         if external_id is not None and holder.external_id == external_id:
             raise Conflict(
-                f"The external id is recorded for {whose}. Two people cannot share one: check the mapping of "
+                f"The external id is recorded for {_whose(holder)}. Two people cannot share one: check the mapping of "
                 "externalId in Okta.",
                 field="external_id",
                 holder_id=holder.id,
             )
-        raise Conflict(
-            f"The e-mail is in use by {whose}"
-            + (f", so user {user.id} cannot take it" if user is not None else "")
-            + ". Archive that user or give one of the two another address.",
-            field="email",
-            holder_id=holder.id,
+        raise Conflict(_email_of(holder, user), field="email", holder_id=holder.id)
+
+
+def holders(tx: Tx, company_id: str, user_names: Collection[str], emails: Collection[str]) -> list[User]:
+    """Whoever has one of these user names, or is here with one of these e-mails: as their own, or as the one they sign
+    in with. All are folded. What follows from it for somebody, `why_taken` says.
+    """
+    conditions = [
+        (users.c.company_id == company_id) & column.in_(sorted(keys))
+        for column, keys in (
+            (users.c.user_name_key, user_names),
+            (users.c.email_claim, emails),
+            (users.c.confirmed_email_key, emails if emails and _is_any_held(tx, company_id) else ()),
         )
+        if keys
+    ]
+    if not conditions:
+        return []
+    query = SELECT.where(or_(*conditions), users.c.deleted_at.is_(None))
+    return sorted((User(*row) for row in tx.search(query)), key=lambda holder: holder.id)
+
+
+def why_taken(
+    user: User | None, held_by_others: Sequence[User], *, user_name: str | None = None, email: str | None = None
+) -> str | None:
+    """Why `user`, or somebody new, can have none of these two names, folded, beside these holders; None where they
+    can. It is what the verbs would refuse by a Conflict.
+    """
+    for holder in held_by_others:
+        if user is not None and holder.id == user.id:
+            continue
+        if user_name is not None and fold(holder.user_name) == user_name:
+            return _user_name_of(holder)
+        if email is None or not holder.active:
+            continue
+        if fold(holder.email) == email:
+            return _email_of(holder, user)
+        if holder.confirmed_email and fold(holder.confirmed_email) == email:
+            return held_by(holder)
+    return None
+
+
+def _whose(holder: User) -> str:
+    return f"user {holder.id} ({'active' if holder.active else 'archived'})"
+
+
+def _user_name_of(holder: User) -> str:
+    return (
+        f"The user name is taken by {_whose(holder)}. Open that person in Okta or in Learning and change one of the "
+        "two user names."
+    )
+
+
+def _email_of(holder: User, user: User | None) -> str:
+    other = f", so user {user.id} cannot take it" if user is not None else ""
+    return f"The e-mail is in use by {_whose(holder)}{other}. Archive that user or give one of the two another address."
 
 
 def refuse_held(tx: Tx, company_id: str, email_key: str) -> None:
@@ -175,13 +218,16 @@ def _refuse_signing_in(tx: Tx, company_id: str, user: User | None, email_key: st
         if user is not None and other.id == user.id:
             continue
         if user is not None and fold(other.email) == held_key:
-            raise Conflict(
-                f"Sign-in links of user {user.id} go to an address that is the e-mail of user {other.id} by now. "
-                f"Archive that user, or confirm the present e-mail first: rollbook user confirm SUBDOMAIN {user.id}",
-                field="email",
-                holder_id=other.id,
-            )
+            raise Conflict(links_lead_to(user, other), field="email", holder_id=other.id)
         raise Conflict(held_by(other), field="email", holder_id=other.id)
+
+
+def links_lead_to(user: User, other: User) -> str:
+    """Why somebody whose sign-in address is another person's e-mail by now cannot come back, and what to do."""
+    return (
+        f"Sign-in links of user {user.id} go to an address that is the e-mail of user {other.id} by now. "
+        f"Archive that user, or confirm the present e-mail first: rollbook user confirm SUBDOMAIN {user.id}"
+    )
 
 
 def held_by(holder: User) -> str:

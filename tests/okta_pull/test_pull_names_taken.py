@@ -1,0 +1,128 @@
+"""Full mode: a name that is somebody else's is never promised. The plan sets it aside, and everything else is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rollbook import clock
+from rollbook.activity.events import Actor
+from rollbook.okta.changes import Change
+from rollbook.okta.runs import Run
+from rollbook.people import users
+from tests.okta_pull.pull import ADMIN, Company, okta_user
+
+SCIM = Actor("scim", "a key")
+
+
+@pytest.fixture
+def full(company: Company) -> Company:
+    company.configure(mode="full")
+    return company
+
+
+def _both(company: Company) -> tuple[Run, list[Change]]:
+    """A run and its plan, once its preview has said exactly the same."""
+    preview = company.pull("preview")
+    run = company.pull()
+    told = [[replace(row, id="", state="", at=None, who=None) for row in company.plan(one)] for one in (preview, run)]
+    assert [row for row in told[0] if row.kind != "create"] == [row for row in told[1] if row.kind != "create"]
+    assert [row.okta_id for row in told[0]] == [row.okta_id for row in told[1]]
+    assert not [row for row in company.plan(run) if row.state == "passed_over"]
+    return run, company.plan(run)
+
+
+def test_an_e_mail_that_is_somebody_s_stays_and_the_rest_is_written(full: Company) -> None:
+    leo, mona = full.hire("leo", external_id="00uleo"), full.hire("mona", external_id="00umona")
+    full.org.add(okta_user("00uleo", email="Mona@acme.example", title="Baker"))
+    full.org.add(okta_user("00umona"))
+    run, rows = _both(full)
+    assert run.state == "done"
+    assert [list(row.changes) for row in rows if row.kind == "change"] == [["job_title"]]
+    [aside] = [row for row in rows if row.kind == "set_aside"]
+    assert aside.user_id == leo.id
+    assert aside.reason == (
+        f"The e-mail is in use by user {mona.id} (active), so user {leo.id} cannot take it. Archive that user or give "
+        "one of the two another address. Until then it stays as it is."
+    )
+    assert (full.user("leo").email, full.user("leo").job_title) == ("leo@acme.example", "Baker")
+
+
+def test_nothing_else_to_write_is_no_change(full: Company) -> None:
+    leo, mona = full.hire("leo", external_id="00uleo"), full.hire("mona")
+    full.org.add(okta_user("00uleo", login="Mona@acme.example", email="leo@acme.example", first_name="Leo"))
+    _, rows = _both(full)
+    assert [(row.kind, row.user_id) for row in rows] == [("set_aside", leo.id)]
+    assert f"The user name is taken by user {mona.id} (active)." in rows[0].reason
+    assert full.user("leo").version == 1
+
+
+def test_a_name_given_up_before_is_taken_by_the_next_run(full: Company) -> None:
+    full.hire("leo", external_id="00uleo")
+    full.hire("mona", external_id="00umona")
+    full.org.add(okta_user("00uleo", email="mona@acme.example"))
+    full.org.add(okta_user("00umona", email="mona.new@acme.example"))
+    _both(full)
+    assert full.user("leo").email == "leo@acme.example"
+    full.pull()
+    assert full.user("leo").email == "mona@acme.example"
+
+
+def test_of_two_new_people_with_one_e_mail_one_is_created(full: Company) -> None:
+    full.org.add(okta_user("00uleo", email="office@acme.example"))
+    full.org.add(okta_user("00umona", email="Office@acme.example"))
+    _, rows = _both(full)
+    assert [(row.kind, row.okta_id) for row in rows] == [("create", "00uleo"), ("set_aside", "00umona")]
+    assert rows[1].reason.startswith("In Okta 00uleo has this e-mail as well, and only one person can have it here.")
+    assert list(full.people()) == ["leo@acme.example"]
+
+
+def test_of_two_who_change_to_one_e_mail_one_gets_it(full: Company) -> None:
+    for name in ("leo", "mona"):
+        full.hire(name, external_id=f"00u{name}")
+        full.org.add(okta_user(f"00u{name}", email="office@acme.example"))
+    _both(full)
+    assert (full.user("leo").email, full.user("mona").email) == ("office@acme.example", "mona@acme.example")
+
+
+def test_nobody_comes_back_to_an_e_mail_that_is_somebody_s_by_now(full: Company) -> None:
+    leo = full.hire("leo", external_id="00uleo")
+    full.org.add(okta_user("00uleo"))
+    full.org.add(okta_user("00umona"))
+    full.pull()
+    full.org.suspend("00uleo")
+    full.pull()
+    assert not full.user("leo").active
+    mona = full.user("mona")
+    full.write(lambda tx: users.set_fields(tx, mona, {"email": "leo@acme.example"}, actor=ADMIN, now=clock.now()))
+    full.org.unsuspend("00uleo")
+    full.org.set_profile("00umona", email="leo@acme.example")
+    _, rows = _both(full)
+    assert [(row.user_id, row.kind) for row in rows] == [(leo.id, "set_aside")]
+    assert f"in use by user {mona.id} (active), so user {leo.id} cannot take it" in rows[0].reason
+
+
+def test_nobody_is_created_with_an_address_that_is_held_for_somebody(full: Company) -> None:
+    mona = full.hire("mona", role="admin", external_id="00umona")
+    full.write(lambda tx: users.set_fields(tx, mona, {"email": "new@acme.example"}, actor=SCIM, now=clock.now()))
+    full.org.add(okta_user("00umona", email="new@acme.example"))
+    full.org.add(okta_user("00uotto", email="mona@acme.example"))
+    _, rows = _both(full)
+    assert [(row.okta_id, row.kind) for row in rows] == [("00uotto", "set_aside")]
+    assert f"Until a person confirms the new e-mail of user {mona.id}" in rows[0].reason
+
+
+def test_what_was_given_to_somebody_else_since_the_plan_is_told_as_not_done(full: Company) -> None:
+    full.hire("leo", external_id="00uleo")
+    full.org.add(okta_user("00uleo", email="office@acme.example", title="Baker"))
+
+    def taken_meanwhile(run: Run | None) -> None:
+        if run is not None and run.state == "applying" and "office@acme.example" not in full.people():
+            full.hire("office")
+
+    full.after_step = taken_meanwhile
+    run = full.pull()
+    [row] = full.plan(run)
+    assert (row.state, list(row.changes)) == ("applied", ["job_title"])
+    assert (full.user("leo").email, full.user("leo").job_title) == ("leo@acme.example", "Baker")
