@@ -218,9 +218,9 @@ class Company:
 
 
 @contextmanager
-def company_of(house: House, company_id: str, **how: Any) -> Iterator[Company]:
-    """A company with an org of its own that answers as fast as it is asked."""
-    org = Org(per_minute=10_000_000)
+def company_of(house: House, company_id: str, *, per_minute: int = 10_000_000, **how: Any) -> Iterator[Company]:
+    """A company with an org of its own that answers as fast as it is asked, unless it is to allow less."""
+    org = Org(per_minute=per_minute)
     with OrgServer(org) as server:
         yield Company(house, company_id, org, server, **how)
 
