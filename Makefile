@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 XDIST ?= 4
+# Hundreds of processes are started by tests and the demo: each would compile every module anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-long check lint types layers bench picture clean
