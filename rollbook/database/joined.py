@@ -8,10 +8,10 @@ expressions of one (`WITH one AS (UPDATE …), two AS (INSERT …) INSERT …`),
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Insert, Table
+from sqlalchemy import Insert, Select, Table
 
 from rollbook.database.statements import (
     MOST_TEXTS,
@@ -73,6 +73,11 @@ class JoiningTx(Tx):
         self.flush()
         self.sent_writes = self.sent_writes or isinstance(statement, Write)
         return super().send(statement, parameters)
+
+    def among(self, statement: Select[*tuple[Any, ...]], parameters: Parameters, **lists: Collection[Any]) -> list[Row]:
+        """Sends what was held back, then asks."""
+        self.flush()
+        return super().among(statement, parameters, **lists)
 
     def search(self, statement: Statement) -> list[Row]:
         """Sends what was held back, then asks."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -76,9 +76,9 @@ class Compiled:
 
     __slots__ = ("arguments", "text")
 
-    def __init__(self, compiler: SQLCompiler) -> None:
-        self.text = compiler.string
-        self.arguments = _in_order(compiler.positiontup or (), compiler.params)
+    def __init__(self, text: str, names: Sequence[str] | None, defaults: Parameters) -> None:
+        self.text = text
+        self.arguments = _in_order(names or (), defaults)
 
 
 def _in_order(names: Sequence[str], defaults: Parameters) -> Callable[[Parameters], Sequence[Any]]:
@@ -105,6 +105,7 @@ class Compiler:
         # The statement itself is the key and so stays alive: an id could be given to another one later.
         self._kept: dict[Statement, dict[tuple[str, ...], Compiled]] = {}
         self._insertions: dict[Insertion, str] = {}
+        self._lists: dict[Statement, dict[tuple[int, ...], Compiled]] = {}
 
     def kept(self, statement: Statement, parameters: Parameters) -> Compiled:
         """For statements that live as long as the process. Raises for IN lists, whose text varies."""
@@ -116,7 +117,10 @@ class Compiler:
         if compiled is None:
             if len(texts) >= MOST_TEXTS:
                 texts.clear()
-            compiled = texts[names] = Compiled(self._compile(statement, names))
+            compiler = self._compile(statement, names)
+            if compiler.post_compile_params:
+                raise ValueError("an IN list varies in length: ask with `Tx.among`, or `Tx.search`")
+            compiled = texts[names] = Compiled(compiler.string, compiler.positiontup, compiler.params)
         return compiled
 
     def insertion(self, row: Insertion) -> str:
@@ -128,17 +132,33 @@ class Compiler:
             text = self._insertions[row] = compiler.string
         return text
 
+    def listing(self, statement: Statement, parameters: Parameters, lists: Mapping[str, Sequence[Any]]) -> Compiled:
+        """For statements that live as long as the process and have IN lists of these lengths."""
+        texts = self._lists.get(statement)
+        if texts is None:
+            texts = self._lists[statement] = {}
+        sizes = tuple(len(values) for values in lists.values())
+        compiled = texts.get(sizes)
+        if compiled is None:
+            if len(texts) >= MOST_TEXTS:
+                texts.clear()
+            given = {**parameters, **lists}
+            state = self._compile(statement, ()).construct_expanded_state(given)
+            expanded = {name for names in state.parameter_expansion.values() for name in names}
+            literals = {name: value for name, value in state.parameters.items() if name not in given.keys() | expanded}
+            compiled = texts[sizes] = Compiled(state.statement, state.positiontup, literals)
+        return compiled
+
     def once(self, statement: Statement) -> Compiled:
         """For statements built for one question: filters and lists, with their values inside."""
-        return Compiled(self._compile(statement, (), render_postcompile=True))
+        compiler = self._compile(statement, (), render_postcompile=True)
+        return Compiled(compiler.string, compiler.positiontup, compiler.params)
 
     def _compile(self, statement: Statement, names: tuple[str, ...], **options: bool) -> SQLCompiler:
         compiler = statement.compile(
             dialect=self._dialect, column_keys=list(names) if names else None, compile_kwargs=options
         )
         assert isinstance(compiler, SQLCompiler)  # what compile() of a statement is declared to return is wider
-        if not options and compiler.post_compile_params:
-            raise ValueError("an IN list varies in length: ask with `Tx.search`, which compiles it each time")
         return compiler
 
 
@@ -195,7 +215,22 @@ class Tx:
         for row in rows:
             self.run(statement, row)
 
+    def among(self, statement: Select[*tuple[Any, ...]], parameters: Parameters, **lists: Collection[Any]) -> list[Row]:
+        """Every row of a statement of a module with IN lists, `bindparam(name, expanding=True)`.
+
+        A list is filled up to a power of two by one of its values, so that few texts are compiled and prepared.
+        """
+        filled = {name: _filled(values) for name, values in lists.items()}
+        compiled = self._compiler.listing(statement, parameters, filled)
+        singles = {f"{name}_{place}": value for name, values in filled.items() for place, value in enumerate(values, 1)}
+        return Answer(self._connection.execute(compiled.text, compiled.arguments({**parameters, **singles}))).all()
+
     def search(self, statement: Statement) -> list[Row]:
         """Every row of a statement built for this one question, its values inside (filters, IN lists)."""
         compiled = self._compiler.once(statement)
         return Answer(self._connection.execute(compiled.text, compiled.arguments({}))).all()
+
+
+def _filled(values: Collection[Any]) -> list[Any]:
+    found = list(values)
+    return found + found[-1:] * ((1 << (len(found) - 1).bit_length()) - len(found)) if found else found

@@ -73,6 +73,17 @@ _NEXT = (
     .order_by(table.c.okta_id)
     .limit(WALKED_AT_ONCE)
 )
+_SOME = select(*COLUMNS).where(_OF_COMPANY, table.c.okta_id.in_(bindparam("okta_ids", expanding=True)))
+_SEEN_OF_SOME = select(*_SEEN).where(_OF_COMPANY, table.c.okta_id.in_(bindparam("okta_ids", expanding=True)))
+# The company stands in both branches, so that an index answers each.
+_NAMESAKES = select(table.c.okta_id, table.c.login_key, table.c.email_key, table.c.status).where(
+    or_(
+        _OF_COMPANY & table.c.login_key.in_(bindparam("logins", expanding=True)),
+        _OF_COMPANY & table.c.email_key.in_(bindparam("emails", expanding=True)),
+    ),
+    table.c.read_run == bindparam("run"),
+)
+_LISTED_NAMESAKES = _NAMESAKES.where(table.c.listed == 1)
 _OF_STATUS = select(*COLUMNS).order_by(table.c.okta_id).limit(WALKED_AT_ONCE)
 _INSERT = insert(table)
 
@@ -125,16 +136,15 @@ def seen(tx: Tx, company_id: str, okta_ids: Collection[str]) -> dict[str, Seen]:
     """What is kept of these people, by Okta's id."""
     if not okta_ids:
         return {}
-    query = select(*_SEEN).where(table.c.company_id == company_id, table.c.okta_id.in_(sorted(okta_ids)))
-    return {row[0]: Seen(*row[1:]) for row in tx.search(query)}
+    rows = tx.among(_SEEN_OF_SOME, {"company": company_id}, okta_ids=okta_ids)
+    return {row[0]: Seen(*row[1:]) for row in rows}
 
 
 def people(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> list[Person]:
     """These people."""
     if not okta_ids:
         return []
-    query = select(*COLUMNS).where(table.c.company_id == company_id, table.c.okta_id.in_(okta_ids))
-    return [Person(*row) for row in tx.search(query)]
+    return [Person(*row) for row in tx.among(_SOME, {"company": company_id}, okta_ids=okta_ids)]
 
 
 def after(tx: Tx, company_id: str, okta_id: str) -> list[Person]:
@@ -247,19 +257,11 @@ def namesakes(
     listed: bool = False,
 ) -> list[Names]:
     """Whoever this run has read and who has one of these names; with `listed` only those of the list of people."""
-    conditions = [
-        (table.c.company_id == company_id) & column.in_(sorted(keys))
-        for column, keys in ((table.c.login_key, login_keys), (table.c.email_key, email_keys))
-        if keys
-    ]
-    if not conditions:
+    if not login_keys and not email_keys:
         return []
-    query = select(table.c.okta_id, table.c.login_key, table.c.email_key, table.c.status).where(
-        or_(*conditions), table.c.read_run == run_id
-    )
-    if listed:
-        query = query.where(table.c.listed == 1)
-    return [Names(*row) for row in tx.search(query)]
+    statement = _LISTED_NAMESAKES if listed else _NAMESAKES
+    values = {"company": company_id, "run": run_id}
+    return [Names(*row) for row in tx.among(statement, values, logins=login_keys, emails=email_keys)]
 
 
 def _write(tx: Tx, company_id: str, okta_ids: Sequence[str], values: Mapping[str, Any]) -> None:

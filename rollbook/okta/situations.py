@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import or_
+from sqlalchemy import bindparam
 
 from rollbook.database import Tx
 from rollbook.database.tables import users as table
@@ -16,11 +16,23 @@ from rollbook.okta.directory import Person
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.matching import Match, Names, Undecided, match
 from rollbook.okta.planning import Situation
-from rollbook.people import field_values, record, refused_matches, users
+from rollbook.people import field_values, record, refused_matches
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
 Answer = Match | Undecided | None
+
+_LIVING = table.c.deleted_at.is_(None)
+# In no order: SQLite would walk everybody for it.
+_KNOWN = record.SELECT.where(record.OF_COMPANY, table.c.external_id.in_(bindparam("okta_ids", expanding=True)), _LIVING)
+_NAMED = record.SELECT.where(
+    record.any_of(
+        table.c.user_name_key.in_(bindparam("logins", expanding=True)),
+        table.c.email_key.in_(bindparam("emails", expanding=True)),
+    ),
+    _LIVING,
+)
+_KNOWN_LOCKED, _NAMED_LOCKED = _KNOWN.with_for_update(), _NAMED.with_for_update()
 
 
 def of_people(
@@ -70,11 +82,8 @@ def of_people(
 def _known(tx: Tx, company_id: str, okta_ids: Sequence[str], *, lock: bool) -> dict[str, User]:
     if not okta_ids:
         return {}
-    # In no order: SQLite would walk everybody for it.
-    query = record.SELECT.where(
-        table.c.company_id == company_id, table.c.external_id.in_(okta_ids), table.c.deleted_at.is_(None)
-    )
-    found = users.search(tx, query.with_for_update() if lock else query)
+    rows = tx.among(_KNOWN_LOCKED if lock else _KNOWN, {"company": company_id}, okta_ids=okta_ids)
+    found = [User(*row) for row in rows]
     return {user.external_id: user for user in found if user.external_id is not None}
 
 
@@ -91,18 +100,12 @@ def concerned(tx: Tx, company_id: str, people: Sequence[Names]) -> set[str]:
 def named(tx: Tx, company_id: str, people: Iterable[Names], *, lock: bool = False) -> list[User]:
     """The users who have one of these names, archived ones too; whoever was deleted is nobody."""
     people = list(people)
-    logins = sorted({person.login_key for person in people if person.login_key})
-    emails = sorted({person.email_key for person in people if person.email_key})
-    # The company stands in every branch, so that an index answers each.
-    conditions = [
-        (table.c.company_id == company_id) & column.in_(keys)
-        for column, keys in ((table.c.user_name_key, logins), (table.c.email_key, emails))
-        if keys
-    ]
-    if not conditions:
+    logins = {person.login_key for person in people if person.login_key}
+    emails = {person.email_key for person in people if person.email_key}
+    if not logins and not emails:
         return []
-    query = record.SELECT.where(or_(*conditions), table.c.deleted_at.is_(None))
-    return sorted(users.search(tx, query.with_for_update() if lock else query), key=lambda user: user.id)
+    rows = tx.among(_NAMED_LOCKED if lock else _NAMED, {"company": company_id}, logins=logins, emails=emails)
+    return sorted((User(*row) for row in rows), key=lambda user: user.id)
 
 
 def _matches(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Text, bindparam, exists, select
 
 from rollbook.database import Tx
 from rollbook.database.tables import users
@@ -33,6 +33,14 @@ _SIGNING_IN = SELECT.where(
     users.c.deleted_at.is_(None),
 ).order_by(users.c.id)
 _holders = users.alias("holders")
+_OF_NAMES = SELECT.where(
+    any_of(
+        users.c.user_name_key.in_(bindparam("user_names", expanding=True)),
+        users.c.email_claim.in_(bindparam("emails", expanding=True)),
+        users.c.confirmed_email_key.in_(bindparam("held", expanding=True)),
+    ),
+    users.c.deleted_at.is_(None),
+)
 
 # Bytes of one name in an index. PostgreSQL takes 2,704 a row with the company's id, and compresses no random text.
 LONGEST_KEY = 2400
@@ -126,19 +134,9 @@ def holders(tx: Tx, company_id: str, user_names: Collection[str], emails: Collec
     """Whoever has one of these user names, or is here with one of these e-mails: as their own, or as the one they sign
     in with. All are folded. What follows from it for somebody, `why_taken` says.
     """
-    conditions = [
-        (users.c.company_id == company_id) & column.in_(sorted(keys))
-        for column, keys in (
-            (users.c.user_name_key, user_names),
-            (users.c.email_claim, emails),
-            (users.c.confirmed_email_key, emails if emails and _is_any_held(tx, company_id) else ()),
-        )
-        if keys
-    ]
-    if not conditions:
-        return []
-    query = SELECT.where(or_(*conditions), users.c.deleted_at.is_(None))
-    return sorted((User(*row) for row in tx.search(query)), key=lambda holder: holder.id)
+    held = emails if emails and _is_any_held(tx, company_id) else ()
+    rows = tx.among(_OF_NAMES, {"company": company_id}, user_names=user_names, emails=emails, held=held)
+    return sorted((User(*row) for row in rows), key=lambda holder: holder.id)
 
 
 def why_taken(

@@ -57,6 +57,10 @@ _VALUES = select(
 _ALL_VALUES = select(field_values.c.user_id, field_values.c.field_id, field_values.c.value).where(
     field_values.c.company_id == bindparam("company")
 )
+_OF_MANY = _ALL_VALUES.where(
+    field_values.c.user_id.in_(bindparam("users", expanding=True)),
+    field_values.c.field_id.in_(bindparam("fields", expanding=True)),
+)
 _PUT = insert(field_values)
 _PUT = _PUT.on_conflict_do_update(
     index_elements=["company_id", "user_id", "field_id"],
@@ -181,13 +185,8 @@ def of_many(tx: Tx, company_id: str, user_ids: Sequence[str], field_ids: Sequenc
     """What many people have in some of the fields, in one statement: by their id, by the field's id."""
     if not user_ids or not field_ids:
         return {}
-    query = select(field_values.c.user_id, field_values.c.field_id, field_values.c.value).where(
-        field_values.c.company_id == company_id,
-        field_values.c.user_id.in_(user_ids),
-        field_values.c.field_id.in_(field_ids),
-    )
     found: dict[str, dict[str, str]] = {}
-    for user_id, field_id, value in tx.search(query):
+    for user_id, field_id, value in tx.among(_OF_MANY, {"company": company_id}, users=user_ids, fields=field_ids):
         found.setdefault(user_id, {})[field_id] = value
     return found
 

@@ -22,6 +22,9 @@ _PAIR = (
 )
 _REFUSE = insert(table).on_conflict_do_nothing()
 _ONE = select(table.c.user_id).where(*_PAIR)
+_OF_PEOPLE = select(table.c.user_id, table.c.external_id).where(
+    table.c.company_id == bindparam("company"), table.c.user_id.in_(bindparam("users", expanding=True))
+)
 _ALLOW = delete(table).where(*_PAIR)
 _FORGET = delete(table).where(table.c.company_id == bindparam("company"), table.c.user_id == bindparam("user"))
 
@@ -41,10 +44,8 @@ def of_people(tx: Tx, company_id: str, user_ids: Sequence[str]) -> set[tuple[str
     """The refused pairs (user id, external id) of these people."""
     if not user_ids:
         return set()
-    query = select(table.c.user_id, table.c.external_id).where(
-        table.c.company_id == company_id, table.c.user_id.in_(user_ids)
-    )
-    return {(user_id, external_id) for user_id, external_id in tx.search(query)}
+    rows = tx.among(_OF_PEOPLE, {"company": company_id}, users=user_ids)
+    return {(user_id, external_id) for user_id, external_id in rows}
 
 
 def allow(tx: Tx, company_id: str, user_id: str, external_id: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from rollbook import settings
 from rollbook.database import Collision, Database, Tx, open_database
@@ -54,6 +54,31 @@ def test_what_a_write_raises_reaches_its_caller_and_undoes_its_rows(database: Da
     assert names(database) == set()
     database.engine.write(put("b"))
     assert names(database) == {"b"}
+
+
+def test_rows_of_lists_of_any_length_are_found(database: Database) -> None:
+    among = ALL.where(installation.c.name.in_(bindparam("some", expanding=True)))
+    either = ALL.where(
+        or_(
+            installation.c.name.in_(bindparam("some", expanding=True)),
+            installation.c.value.in_(bindparam("others", expanding=True)),
+        ),
+        installation.c.name != bindparam("without"),
+    )
+    everybody = [f"{number:02}" for number in range(20)]
+
+    def work(tx: Tx) -> None:
+        for name in everybody:
+            put(name, f"of {name}")(tx)
+        for length in (20, 0, 1, 2, 3, 5, 8, 9):  # what was written is found by whoever reads next
+            some = everybody[:length]
+            assert [row[0] for row in tx.among(among, {}, some=some)] == some
+            found = tx.among(either, {"without": "04"}, some=set(some), others=["of 19", "nobody"])
+            assert [row[0] for row in found] == [name for name in everybody if name in {*some, "19"} - {"04"}]
+
+    database.engine.write(work)
+    assert database.engine.read(lambda tx: tx.among(among, {}, some=("03", "nobody"))) == [("03",)]
+    assert database.engine.read_brief(lambda tx: tx.among(among, {}, some=("03", "nobody"))) == [("03",)]
 
 
 def test_a_collision_that_stays_is_told(database: Database) -> None:
