@@ -18,7 +18,8 @@ from rollbook.activity import queue
 from rollbook.activity.queue import Task
 from rollbook.database import Database, Tx
 from rollbook.okta import applying, runs
-from rollbook.okta.sync import LeaseLost, Sync
+from rollbook.okta.lease import LeaseLost
+from rollbook.okta.sync import Sync
 from rollbook.people import companies
 from tests.conftest import OPERATOR, House
 from tests.okta_pull.pull import Company, company_of, okta_user, state

@@ -9,8 +9,9 @@ import pytest
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.okta import runs
+from rollbook.okta.lease import LeaseLost
 from rollbook.okta.runs import Run
-from rollbook.okta.sync import LeaseLost, Sync
+from rollbook.okta.sync import Sync
 from rollbook.people import alarms, exemptions, identity_links, users
 from tests.conftest import OPERATOR
 from tests.okta_pull.pull import ADMIN, Company, okta_user, state
