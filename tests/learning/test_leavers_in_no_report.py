@@ -27,7 +27,7 @@ from rollbook import clock
 from rollbook.database import Tx, tables
 from rollbook.learning import reports
 from rollbook.learning.reports import EXPORTS, REPORTS, Filters, Report
-from rollbook.people import memberships
+from rollbook.people import group_managers, memberships
 from rollbook.people.authorization import Who
 from tests.conftest import OPERATOR
 from tests.learning.school import School
@@ -51,7 +51,7 @@ def rooms() -> Iterator[ModuleType]:
     """Every module of learning, and the lists of groups."""
     for found in pkgutil.walk_packages(rollbook.learning.__path__, "rollbook.learning."):
         yield importlib.import_module(found.name)
-    yield memberships
+    yield from (memberships, group_managers)
 
 
 def statements(value: Any) -> Iterator[Any]:

@@ -9,7 +9,17 @@ import pytest
 from rollbook.database import Tx
 from rollbook.database.tables import group_members
 from rollbook.database.tables import groups as groups_table
-from rollbook.people import deletion, directory, erasure, field_values, fields, groups, memberships, users
+from rollbook.people import (
+    deletion,
+    directory,
+    erasure,
+    field_values,
+    fields,
+    group_managers,
+    groups,
+    memberships,
+    users,
+)
 from rollbook.people.groups import Group
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -125,7 +135,7 @@ def test_a_manager_s_list_is_the_people_of_their_groups(company: Company, house:
     for group, user in ((bakers, leo), (drivers, leo), (drivers, cleo), (closed, ada)):
         company.do(memberships.join, group, user)
     for group in (bakers, drivers, closed):
-        company.do(memberships.appoint, group, mona)
+        company.do(group_managers.appoint, group, mona)
     company.do(groups.archive, closed)
     assert listed(company, managed_by=mona.id) == ["Leo", "Cleo"]
     assert listed(company, managed_by=mona.id, group_id=bakers.id) == ["Leo"]
