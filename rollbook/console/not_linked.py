@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.console import rendering
-from rollbook.console.visit import ID, Visit
+from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue, NotFound
 from rollbook.okta import connections
@@ -145,7 +146,7 @@ async def show(visit: Visit) -> Response:
     """GET: the people of one link, page by page, oldest first."""
     query = visit.request.query_params
     asked, after = query.get("show", ""), query.get("after", "")
-    after = after if ID.fullmatch(after) else ""
+    after = after if clock.ID.fullmatch(after) else ""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Counts, Reach, Group]:
         counts = link_health.counts(tx, who.company_id)

@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.console import local_time, plan_changes, plan_lines, rendering, run_words
 from rollbook.console.plan_lines import TITLES, Line
 from rollbook.console.run_words import Told
-from rollbook.console.visit import ID, Visit, who_asks
+from rollbook.console.visit import Visit, who_asks
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
 from rollbook.okta import changes, runs, strangers
@@ -89,7 +90,7 @@ async def show(visit: Visit) -> Response:
     """GET: the run and its plan: the first rows of each kind, or a page of one kind."""
     query = visit.request.query_params
     asked, after = query.get("show", ""), query.get("after", "")
-    after = after if ID.fullmatch(after) else ""
+    after = after if clock.ID.fullmatch(after) else ""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, dict[str, Any]]:
         run = _run(visit, tx, who)

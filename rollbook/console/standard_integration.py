@@ -12,7 +12,7 @@ from starlette.responses import Response
 from rollbook import clock
 from rollbook.console import local_time, rendering, run_words
 from rollbook.console.run_words import ADDRESS, Told
-from rollbook.console.visit import ID, Visit, who_asks
+from rollbook.console.visit import Visit, who_asks
 from rollbook.database import Tx
 from rollbook.errors import NotFound
 from rollbook.okta import attention, connections, field_map, runs, slots
@@ -47,7 +47,7 @@ class Filled:
 async def show(visit: Visit) -> Response:
     """GET: the page, of one moment of the database."""
     asked = visit.request.query_params.get("before", "")
-    before = asked if ID.fullmatch(asked) else None
+    before = asked if clock.ID.fullmatch(asked) else None
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, dict[str, Any]]:
         return who, _gather(visit, tx, who, before)

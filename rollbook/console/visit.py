@@ -5,7 +5,6 @@ The session is looked up in the transaction that does the work, so nothing start
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +30,6 @@ T = TypeVar("T")
 
 COOKIE = "rollbook_session"
 # Of a row, as addresses of this door name it; what is none is left out or answered as unknown.
-ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _PLAIN = (
     "Plain http is refused from here, since it shows your session to the network. Use the https:// address; behind a "
