@@ -41,7 +41,7 @@ EXCEPTED = {
 COUNTS_ACTS = {"provisioning"}
 
 STATEMENTS = (Select, CompoundSelect, Insert, Update, Delete)
-DIALECTS = (SQLiteDialect_pysqlite(), PGDialect_psycopg())  # type: ignore[no-untyped-call]
+DIALECTS = (SQLiteDialect_pysqlite(), PGDialect_psycopg())  # type: ignore[no-untyped-call]  # SQLAlchemy does not type it
 NAMES_USERS = re.compile(r"\busers\b")
 # Whose rows tell of a person; a group's managers only say who asks.
 ABOUT_PEOPLE = {table.name for table in tables.metadata.tables.values() if "user_id" in table.c} - {"group_managers"}

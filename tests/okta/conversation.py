@@ -204,7 +204,7 @@ class Player:
                     tx,
                     self._tenant.id,
                     msgspec.convert(existing.user, Profile),
-                    role=existing.role,  # type: ignore[arg-type]
+                    role=existing.role,  # type: ignore[arg-type]  # a role, as the file has it
                     active=not existing.archived,
                     actor=OPERATOR,
                     now=clock.now(),

@@ -89,7 +89,7 @@ class Worker(threading.Thread):
         try:
             while (slot := self._slots.now()) is not None:
                 self._company.write(
-                    lambda tx, slot=slot: runs.create_for_slot(tx, self._company.id, slot, now=clock.now())  # type: ignore[misc]
+                    lambda tx, slot=slot: runs.create_for_slot(tx, self._company.id, slot, now=clock.now())  # type: ignore[misc]  # a lambda with a default
                 )
                 task = self._company.claim()
                 if task is not None:

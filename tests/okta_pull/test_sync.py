@@ -351,7 +351,7 @@ def test_what_changed_since_the_plan_is_passed_over(company: Company) -> None:
         for name, title in (("leo", "Baker"), ("cleo", "Chef")):
             user = company.user(name)
             company.write(
-                lambda tx, user=user, title=title: users.set_fields(  # type: ignore[misc]
+                lambda tx, user=user, title=title: users.set_fields(  # type: ignore[misc]  # a lambda with a default
                     tx, user, {"job_title": title}, actor=ADMIN, now=clock.now()
                 )
             )

@@ -121,9 +121,9 @@ def test_a_group_is_who_is_in_it_now(company: Company, house: House) -> None:
         """A rule was built anew: another version counts, in which Mona is and Leo is not."""
         ids = {"company_id": company.id, "group_id": bakers.id}
         row = {**ids, "version": 1, "user_id": mona.id, "joined_at": "2026-11-24T06:00:00.000000Z"}
-        tx.search(group_members.insert().values(row).returning(group_members.c.user_id))  # type: ignore[arg-type]
+        tx.search(group_members.insert().values(row).returning(group_members.c.user_id))
         switched = groups_table.update().where(groups_table.c.company_id == company.id, groups_table.c.id == bakers.id)
-        tx.search(switched.values(version=1).returning(groups_table.c.id))  # type: ignore[arg-type]
+        tx.search(switched.values(version=1).returning(groups_table.c.id))
 
     house.write(rebuilt)
     assert listed(company, group_id=bakers.id) == ["Mona"]
