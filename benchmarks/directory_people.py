@@ -58,7 +58,7 @@ def _put(database: Database, address: str, table: str, columns: Sequence[str], r
     if isinstance(database.engine, SqliteEngine):
         marks = ", ".join("?" * len(columns))
         with sqlite3.connect(database.engine.path) as connection:
-            connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
+            connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608 - our own names
         connection.close()
         return
     names = SQL(", ").join(map(Identifier, columns))

@@ -91,11 +91,10 @@ SQLITE = Statements(
     locked=_with_key(_ONE, "JOIN"),
     candidates=_with_key(_AMONG),
     create=_insert("users", _CREATED),
-    # S608 here and below: these texts are made of names in this module alone.
-    replace=f"UPDATE users SET location = ?, job_title = ?, version = ?, updated_at = ? {_WHOM}",  # noqa: S608
-    archive="UPDATE users SET archived_at = ?, archived_by = ?, email_claim = NULL, version = ?, updated_at = ? "  # noqa: S608
+    replace=f"UPDATE users SET location = ?, job_title = ?, version = ?, updated_at = ? {_WHOM}",  # noqa: S608 - of names in this module
+    archive="UPDATE users SET archived_at = ?, archived_by = ?, email_claim = NULL, version = ?, updated_at = ? "  # noqa: S608 - of names in this module
     + _WHOM,
-    restore="UPDATE users SET archived_at = NULL, archived_by = NULL, email_claim = email_key, version = ?, "  # noqa: S608
+    restore="UPDATE users SET archived_at = NULL, archived_by = NULL, email_claim = email_key, version = ?, "  # noqa: S608 - of names in this module
     "updated_at = ? " + _WHOM,
     event=_insert("events", _EVENT),
     task=_insert("tasks", _TASK) + " ON CONFLICT DO NOTHING",

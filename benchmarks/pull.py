@@ -35,6 +35,7 @@ from rollbook.installation import Installation
 from rollbook.okta import connections, field_map, runs
 from rollbook.okta.client import Client
 from rollbook.okta.connections import Wanted
+from rollbook.okta.conversation import Conversation
 from rollbook.okta.org_address import OrgAddress
 from rollbook.okta.runs import Run
 from rollbook.okta.sync import Sync
@@ -230,7 +231,7 @@ async def _work(database: Database, company_id: str, org: _Org, pulled: _Pulled)
     watched: Any = _Watched(database, pulled)
     port = int(org.address.rpartition(":")[2])
     began = time.perf_counter()
-    async with Client(OrgAddress("http", "127.0.0.1", port, local=True), org.token) as client:
+    async with Client(Conversation(OrgAddress("http", "127.0.0.1", port, local=True), org.token)) as client:
         sync = Sync(watched, client, connection, task)
         state, more = "waiting", True
         while more:

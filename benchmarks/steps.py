@@ -178,7 +178,7 @@ def _withdraw(tx: Tx, company_id: str, act_id: str) -> None:
 async def _run_task(database: Database, company_id: str, name: str, timed: Timed) -> None:
     task = await database.write(lambda tx: queue.claim(tx, company_id, only=name, now=clock.now()))
     assert task is not None
-    await TASKS[name](_Watched(database, timed), task)  # type: ignore[arg-type]
+    await TASKS[name](_Watched(database, timed), task)  # type: ignore[arg-type]  # it is a database to the task
     await database.write(lambda tx: queue.finish(tx, task, now=clock.now()))
 
 

@@ -6,10 +6,12 @@ Why text: docs/decisions/0003.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")  # as `new_id` makes one
 _id_lock = threading.Lock()
 _last_ms = 0
 _count = 0

@@ -132,7 +132,7 @@ def _work(database: Database) -> Iterator[Finding]:
     else:
         yield Finding("worker", "ok", f"Seen {age:.0f} s ago; {waiting} tasks wait.")
     for company in database.engine.read(companies.all_of_them):
-        failed = database.engine.read(lambda tx, c=company: queue.given_up(tx, c.id))  # type: ignore[misc]
+        failed = database.engine.read(partial(queue.given_up, company_id=company.id))
         if failed:
             names = ", ".join(sorted({task.name for task in failed}))
             yield Finding(
@@ -141,7 +141,7 @@ def _work(database: Database) -> Iterator[Finding]:
                 f"{len(failed)} were given up: {names}.",
                 "See the worker's log.",
             )
-        for alarm in database.engine.read(lambda tx, c=company: alarms.open_ones(tx, c.id)):  # type: ignore[misc]
+        for alarm in database.engine.read(partial(alarms.open_ones, company_id=company.id)):
             last = alarm.kind == "last_admin_archived"
             yield Finding(
                 f"alarm of {company.subdomain}",

@@ -93,7 +93,7 @@ class RollbookProtocol(HttpToolsProtocol):
     _in_body = False
     _oversized = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is of TCP
         self._gathering = _GatheringTransport(transport)
         super().connection_made(self._gathering)
         self._start_deadline()

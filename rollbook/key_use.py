@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -50,14 +51,14 @@ class KeyUse:
         """Stores what was gathered; what the database does not take stays for the next time."""
         for company_id, uses in list(self._used.items()):
             stored = dict(uses)
-            await self._database.write(lambda tx, c=company_id, u=stored: keys.note_use(tx, c, u))  # type: ignore[misc]
+            await self._database.write(partial(keys.note_use, company_id=company_id, used=stored))
             # What was used again meanwhile is stored by the next flush.
             self._used[company_id] = {key: use for key, use in uses.items() if stored.get(key) != use}
             if not self._used[company_id]:
                 del self._used[company_id]
         for subdomain, minutes in list(self._failed.items()):
             counted = Counter(minutes)
-            await self._database.write(lambda tx, s=subdomain, m=counted: _count(tx, s, m))  # type: ignore[misc]
+            await self._database.write(partial(_count, subdomain=subdomain, minutes=counted))
             minutes.subtract(counted)
             if not +minutes:
                 del self._failed[subdomain]

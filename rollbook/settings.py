@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ROLLBOOK_", frozen=True, extra="ignore")
 
     @classmethod
-    def settings_customise_sources(  # type: ignore[override]
+    def settings_customise_sources(  # type: ignore[override]  # the sources that are not used are not named
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: object
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """`read` gathers the environment, because of the NAME_FILE twins; nothing is read a second time."""
@@ -191,7 +191,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
             raise Misconfigured(f"{name}_FILE cannot be read ({error.strerror}); check the path.") from None
     fields = {name.removeprefix("rollbook_"): value for name, value in values.items()}
     try:
-        return Settings(**fields)  # type: ignore[arg-type]
+        return Settings(**fields)  # type: ignore[arg-type]  # pydantic reads the texts
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = f"ROLLBOOK_{str(first['loc'][0]).upper()}"

@@ -38,7 +38,7 @@ def supervise(sock: socket.socket, *, processes: int, with_worker: bool) -> None
             arguments = [sys.executable, "-m", "rollbook", "serve", "--socket", str(sock.fileno())]
             if not (with_worker and number == 0):
                 arguments.append("--no-worker")
-            return subprocess.Popen(arguments, pass_fds=[sock.fileno()], env=environment)  # noqa: S603
+            return subprocess.Popen(arguments, pass_fds=[sock.fileno()], env=environment)  # noqa: S603 - ourselves
 
         children = [start(number) for number in range(processes)]
         while not stopping.wait(RESTART_SECONDS):

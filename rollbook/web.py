@@ -184,7 +184,7 @@ def _operations(installation: Installation) -> list[Route]:
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return REGISTRY
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client does not type it
         return registry
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from rollbook import clock
 from rollbook.api.call import Call, TheCall
 from rollbook.api.group_assignments import GroupAssignment
-from rollbook.api.operation import ID, PREFIX, router
+from rollbook.api.operation import PREFIX, router
 from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Body, Date, Id, Instant, Shape
 from rollbook.database import Tx
@@ -110,8 +110,8 @@ class Completion(Body):
 class Filters(Paging):
     """Every filter that is given must hold."""
 
-    user_id: str | None = Field(None, pattern=f"^{ID.pattern}$")
-    content_id: str | None = Field(None, pattern=f"^{ID.pattern}$")
+    user_id: str | None = Field(None, pattern=f"^{clock.ID.pattern}$")
+    content_id: str | None = Field(None, pattern=f"^{clock.ID.pattern}$")
     status: Status | None = Field(None, description="All but withdrawn ones where it is not given.")
 
 

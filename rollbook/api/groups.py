@@ -13,10 +13,10 @@ from rollbook.api.operation import PREFIX, router
 from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Body, Id, Instant, Name, Shape
 from rollbook.database import Tx
-from rollbook.people import groups, memberships, smart_groups, users
+from rollbook.people import group_managers, groups, memberships, smart_groups, users
 from rollbook.people.authorization import Who
+from rollbook.people.group_people import Member as MemberRecord
 from rollbook.people.groups import Group as Record
-from rollbook.people.memberships import Member as MemberRecord
 from rollbook.people.roles import Permission, Role
 from rollbook.people.rules.tree import LONGEST_TEXT
 
@@ -190,7 +190,7 @@ async def managers(call: TheCall, group_id: str, asked: Annotated[Paging, Query(
     """They act on the learners in it."""
 
     def work(tx: Tx, who: Who) -> Members:
-        found = memberships.managers(tx, groups.get(tx, who.company_id, group_id))
+        found = group_managers.managers(tx, groups.get(tx, who.company_id, group_id))
         return _people(*asked.slice(f"managers of {group_id}", found, lambda manager: manager.id))
 
     return await call.read("see_groups", work)
@@ -201,7 +201,7 @@ async def managers(call: TheCall, group_id: str, asked: Annotated[Paging, Query(
 )
 async def appoint(call: TheCall, group_id: str, user_id: str) -> None:
     """The person's role must be manager or admin."""
-    await _move(call, "edit_groups", memberships.appoint, group_id, user_id)
+    await _move(call, "edit_groups", group_managers.appoint, group_id, user_id)
 
 
 @routes.delete(
@@ -209,7 +209,7 @@ async def appoint(call: TheCall, group_id: str, user_id: str) -> None:
 )
 async def dismiss(call: TheCall, group_id: str, user_id: str) -> None:
     """The person's role stays."""
-    await _move(call, "edit_groups", memberships.dismiss, group_id, user_id)
+    await _move(call, "edit_groups", group_managers.dismiss, group_id, user_id)
 
 
 async def _change(call: Call, group_id: str, verb: Callable[..., Record]) -> Group:

@@ -11,7 +11,7 @@ from rollbook.api.call import TheCall
 from rollbook.api.operation import router
 from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Instant, Shape
-from rollbook.api.users import User, shown
+from rollbook.api.user_record import User, shown
 from rollbook.database import Tx
 from rollbook.people import link_health
 from rollbook.people.authorization import Who

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import Field
 
+from rollbook import clock
 from rollbook.activity import log
 from rollbook.api.call import TheCall
-from rollbook.api.operation import ID, router
+from rollbook.api.operation import router
 from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Id, Instant, Shape
 from rollbook.database import Tx
@@ -42,7 +43,7 @@ class Log(Page[Line]):
 class Filters(Paging):
     """Which lines."""
 
-    user_id: str | None = Field(None, pattern=f"^{ID.pattern}$", description="Only about this person.")
+    user_id: str | None = Field(None, pattern=f"^{clock.ID.pattern}$", description="Only about this person.")
     refused: Literal["false", "true"] = Field("false", description="Only what was refused.")
 
 

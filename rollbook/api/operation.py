@@ -5,7 +5,6 @@ refusal is a problem told only to whoever holds a key.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NoReturn, get_origin
 
@@ -14,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from rollbook import request_body
+from rollbook import clock, request_body
 from rollbook.api import problems
 from rollbook.api.call import KEY, Call
 from rollbook.api.problems import Problem, invalid, wrong
@@ -25,7 +24,6 @@ from rollbook.request_body import BodyRefused
 PREFIX = "/api/v1"
 MEDIA = ("application/json",)
 MAX_DEPTH = 32
-ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHOWN = 100  # characters of what a client sent that an answer repeats
 
 log = structlog.get_logger()
@@ -148,7 +146,7 @@ def _names(route: APIRoute) -> dict[str, bool]:
 def _refuse_ids(request: Request) -> None:
     """What cannot be an id never reaches the database, and is no different from an unknown one."""
     for name, value in request.path_params.items():
-        if name.endswith("_id") and not ID.fullmatch(value):
+        if name.endswith("_id") and not clock.ID.fullmatch(value):
             raise NotFound(f"There is no {name.removesuffix('_id')} {_shown(value)!r} in this company.")
 
 

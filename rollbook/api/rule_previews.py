@@ -58,7 +58,7 @@ async def preview(call: TheCall, body: RuleToTry) -> Preview:
 
     seen = await call.read("see_groups", begin)
     while not seen.done:
-        seen = await call.read("see_groups", lambda tx, _, so_far=seen: rule_previews.look(tx, so_far))  # type: ignore[misc]
+        seen = await call.read("see_groups", lambda tx, _, so_far=seen: rule_previews.look(tx, so_far))  # type: ignore[misc]  # a lambda with a default
     return Preview(members=_people(seen.members), joining=_people(seen.joining), leaving=_people(seen.leaving))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from rollbook.api.operation import ID
+from rollbook import clock
 
 # No control character or line separator: what the rooms refuse too, said where a client can read it.
 _CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
@@ -20,7 +20,7 @@ Email = Annotated[str, StringConstraints(pattern=_EMAIL, max_length=254), Field(
 Date = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", examples=["2026-11-02"])]
 Id = Annotated[
     str,
-    StringConstraints(pattern=f"^{ID.pattern}$"),
+    StringConstraints(pattern=f"^{clock.ID.pattern}$"),
     Field(description="An opaque id, made by Rollbook.", examples=["0199c0de-1e00-7000-8000-000000000001"]),
 ]
 Instant = Annotated[

@@ -10,7 +10,7 @@ from pydantic import Field
 from rollbook.api.call import Call, TheCall
 from rollbook.api.operation import router
 from rollbook.api.shapes import Body, Required
-from rollbook.api.users import User, shown
+from rollbook.api.user_record import User, shown
 from rollbook.database import Tx
 from rollbook.people import exemptions, identity_links, users
 from rollbook.people.authorization import Who

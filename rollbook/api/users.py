@@ -1,4 +1,4 @@
-"""/users: the people of a company, and what happened to each."""
+"""/users: the people of a company, and what happened to each. How one is shown is user_record.py's."""
 
 from __future__ import annotations
 
@@ -12,54 +12,18 @@ from rollbook.api.call import TheCall
 from rollbook.api.operation import PREFIX, router
 from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Body, Date, Email, Id, Instant, Required, Shape, Text, left_out
+from rollbook.api.user_record import User, show, shown
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
-from rollbook.people import authorization, directory, field_values, fields, identity_links, managers, returners, users
+from rollbook.people import authorization, directory, field_values, fields, identity_links, returners, users
 from rollbook.people.authorization import Who
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
-from rollbook.people.record import User as Record
 from rollbook.people.roles import Role
 
 routes = router("users")
 
-Custom = Annotated[
-    dict[str, str],
-    Field(description="What the person has in the company's own fields, by name.", examples=[{"Region": "North"}]),
-]
-
-
 CustomFilter = Annotated[str, Field(pattern=r"^[^=]+=", max_length=2000, examples=["Region=North"])]
-
-
-class User(Shape):
-    """A person of the company."""
-
-    id: Id
-    user_name: str = Field(examples=["leo@acme.example"])
-    email: str = Field(examples=["leo@acme.example"])
-    given_name: str = Field(examples=["Leo"])
-    family_name: str = Field(examples=["Linden"])
-    role: Role = Field(examples=["learner"])
-    location: str | None = Field(examples=["Lyon"])
-    business_unit: str | None = Field(examples=["Sales"])
-    department: str | None = Field(examples=["Bakery"])
-    job_title: str | None = Field(examples=["Baker"])
-    manager_name: str | None = Field(examples=["Mona Marigold"])
-    hire_date: str | None = Field(examples=["2026-11-02"])
-    locale: str | None = Field(examples=["fr-FR"])
-    time_zone: str | None = Field(examples=["Europe/Paris"])
-    external_id: str | None = Field(description="The identity provider's id.", examples=["00uleo"])
-    link: Literal["linked", "known", "unlinked", "exempt"] = Field(
-        description="Whether Okta's provisioning reaches the person.", examples=["linked"]
-    )
-    archived_at: Instant | None = Field(examples=[None])
-    deleted_at: Instant | None = Field(
-        description="When the provisioning client deleted the person; the record only remembers.", examples=[None]
-    )
-    custom: Custom
-    created_at: Instant
-    updated_at: Instant
 
 
 class Users(Page[User]):
@@ -182,7 +146,7 @@ async def create(call: TheCall, body: NewUser, response: Response) -> User:
         profile = Profile(**{"user_name": body.email, **texts})
         own = field_values.changes(tx, None, _own_texts(tx, who, body.custom), actor=who.actor)
         user = users.create(tx, who.company_id, profile, role=body.role, own=own, actor=who.actor, now=call.now)
-        return _one(tx, user)
+        return show(tx, user)
 
     made = await call.write("create_people", work)
     response.headers["Location"] = f"{PREFIX}/users/{made.id}"
@@ -192,7 +156,7 @@ async def create(call: TheCall, body: NewUser, response: Response) -> User:
 @routes.get("/{user_id}", operation_id="get_user", summary="Show one person")
 async def get(call: TheCall, user_id: str) -> User:
     """Archived people too."""
-    return await call.read("see_people", lambda tx, who: _one(tx, users.get(tx, who.company_id, user_id)))
+    return await call.read("see_people", lambda tx, who: show(tx, users.get(tx, who.company_id, user_id)))
 
 
 @routes.patch("/{user_id}", operation_id="update_user", summary="Change a person")
@@ -209,7 +173,7 @@ async def update(call: TheCall, user_id: str, body: UserChange) -> User:
             )
         if wanted or own:
             user = users.set_fields(tx, user, wanted, own=own, actor=who.actor, now=call.now)
-        return _one(tx, user)
+        return show(tx, user)
 
     return await call.write("edit_people", work)
 
@@ -220,7 +184,7 @@ async def archive(call: TheCall, user_id: str) -> User:
 
     def work(tx: Tx, who: Who) -> User:
         user = users.get(tx, who.company_id, user_id, lock=True)
-        return _one(tx, users.archive(tx, user, actor=who.actor, now=call.now))
+        return show(tx, users.archive(tx, user, actor=who.actor, now=call.now))
 
     return await call.write("archive_people", work)
 
@@ -233,7 +197,7 @@ async def restore(call: TheCall, user_id: str) -> User:
         user = users.get(tx, who.company_id, user_id, lock=True)
         if user.role == "admin" and not user.active:
             authorization.authorize(tx, who, "make_admins")
-        return _one(tx, users.restore(tx, user, actor=who.actor, now=call.now))
+        return show(tx, users.restore(tx, user, actor=who.actor, now=call.now))
 
     return await call.write("archive_people", work)
 
@@ -246,7 +210,7 @@ async def set_role(call: TheCall, user_id: str, body: RoleChange) -> User:
         user = users.get(tx, who.company_id, user_id, lock=True)
         if user.role != body.role:
             _authorize_role(tx, who, body.role)
-        return _one(tx, users.set_role(tx, user, body.role, actor=who.actor, now=call.now))
+        return show(tx, users.set_role(tx, user, body.role, actor=who.actor, now=call.now))
 
     return await call.write("set_roles", work)
 
@@ -263,18 +227,6 @@ async def timeline(call: TheCall, user_id: str, asked: Annotated[Paging, Query()
     return await call.read("see_people", work)
 
 
-def shown(tx: Tx, company_id: str, people: list[Record]) -> list[User]:
-    """People as the API shows them."""
-    names = managers.names(tx, people)
-    own = {field.id: field.name for field in fields.all_of(tx, company_id) if field.user_column is None}
-    values = field_values.of_people(tx, company_id, [user.id for user in people]) if own else {}
-
-    def custom(user: Record) -> dict[str, str]:
-        return {own[field_id]: value for field_id, value in values.get(user.id, {}).items() if field_id in own}
-
-    return [User.show(user, manager_name=names.get(user.id), custom=custom(user)) for user in people]
-
-
 def custom_filters(tx: Tx, company_id: str, given: Sequence[str]) -> dict[fields.Field, str]:
     """Fields with their values, of `NAME=VALUE` each."""
     own = {fold(field.name): field for field in fields.all_of(tx, company_id)} if given else {}
@@ -288,10 +240,6 @@ def custom_filters(tx: Tx, company_id: str, given: Sequence[str]) -> dict[fields
             raise InvalidValue(f"{field.name} was given twice; one value of a field can be asked for.", field="custom")
         found[field] = fields.checked(field, value) or ""
     return found
-
-
-def _one(tx: Tx, user: Record) -> User:
-    return shown(tx, user.company_id, [user])[0]
 
 
 def _authorize_role(tx: Tx, who: Who, role: Role) -> None:

@@ -60,7 +60,7 @@ def assign(
             raise InvalidValue("--due-days and --no-newcomers belong to --group; for a person give --due.", field="due")
         how = {"act_id": clock.new_id(), "due_on": due_on, "notify": not no_notify}
         made = write(
-            lambda tx: _of_person(tx, *_both(tx, subdomain, lesson, user), assignments.assign, **how)  # type: ignore[arg-type]
+            lambda tx: _of_person(tx, *_both(tx, subdomain, lesson, user), assignments.assign, **how)  # type: ignore[arg-type]  # its parts are of several types
         )
         show(made, as_json=json, human=card(made))
         return
@@ -200,7 +200,7 @@ def _go_through(
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         shown = bar.add_task(words, total=act.total, completed=act.done)
         while act.state == began and act.under_way:
-            act = engine.write(lambda tx: step(tx, act.company_id, act.id, actor=OPERATOR, now=clock.now()))  # noqa: B023
+            act = engine.write(lambda tx: step(tx, act.company_id, act.id, actor=OPERATOR, now=clock.now()))  # noqa: B023 - it is called at once
             bar.update(shown, completed=act.done, total=act.total)
             time.sleep(BREATH)
     return act

@@ -10,7 +10,7 @@ import typer
 
 from rollbook import clock
 from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, show
-from rollbook.cli.user import as_json
+from rollbook.cli.user_record import as_json
 from rollbook.database import Tx
 from rollbook.people import companies, disconnecting
 from rollbook.people.disconnecting import Preview

@@ -13,7 +13,7 @@ from rollbook.cli import rules
 from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, read, show, table, write
 from rollbook.cli.rules import GroupName
 from rollbook.database import Tx
-from rollbook.people import companies, groups, memberships, search, smart_groups
+from rollbook.people import companies, group_managers, groups, memberships, search, smart_groups
 from rollbook.people.groups import Group
 from rollbook.people.record import User
 
@@ -89,7 +89,7 @@ def members(subdomain: Subdomain, group: GroupName, json: Json = False) -> None:
 @app.command(epilog="Example: rollbook group managers acme 'Bakers of Lyon'")
 def managers(subdomain: Subdomain, group: GroupName, json: Json = False) -> None:
     """List who manages a group."""
-    found = read(lambda tx: memberships.managers(tx, groups.named(tx, companies.get(tx, subdomain).id, group)))
+    found = read(lambda tx: group_managers.managers(tx, groups.named(tx, companies.get(tx, subdomain).id, group)))
     _show_people([asdict(manager) for manager in found], json, empty="Nobody manages this group.")
 
 
@@ -108,13 +108,13 @@ def remove(subdomain: Subdomain, group: GroupName, user: UserName, json: Json = 
 @app.command(epilog="Example: rollbook group appoint acme 'Bakers of Lyon' mona@acme.example")
 def appoint(subdomain: Subdomain, group: GroupName, user: UserName, json: Json = False) -> None:
     """Make a person the manager of a group: they act on the people in it."""
-    _move(subdomain, group, user, memberships.appoint, "manages", json)
+    _move(subdomain, group, user, group_managers.appoint, "manages", json)
 
 
 @app.command(epilog="Example: rollbook group dismiss acme 'Bakers of Lyon' mona@acme.example")
 def dismiss(subdomain: Subdomain, group: GroupName, user: UserName, json: Json = False) -> None:
     """End a person's management of a group."""
-    _move(subdomain, group, user, memberships.dismiss, "does not manage", json)
+    _move(subdomain, group, user, group_managers.dismiss, "does not manage", json)
 
 
 @app.command(epilog="Example: rollbook group rename acme 'Bakers of Lyon' 'Bakers of Turin'")

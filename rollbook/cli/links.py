@@ -9,7 +9,7 @@ import typer
 from rollbook import clock
 from rollbook.activity import log as provisioning_log
 from rollbook.cli.output import Json, Subdomain, read, show, table
-from rollbook.cli.user import as_json
+from rollbook.cli.user_record import as_json
 from rollbook.database import Tx
 from rollbook.people import companies, link_health, search
 

@@ -21,7 +21,7 @@ from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
 from rollbook.okta import beside_scim as scim
-from rollbook.okta import connections, sessions, slots
+from rollbook.okta import connections, directory, sessions, slots
 from rollbook.okta.connections import Connection, Wanted
 from rollbook.okta.sessions import Access, Found
 from rollbook.people import companies
@@ -211,7 +211,7 @@ def _forget_people(installation: Installation, before: Connection, *, yes: bool)
         typer.confirm(f"Leave {before.org_url} for another org and forget what it said of people", abort=True, err=True)
 
     write_(lambda tx: connections.switch_off(tx, before.company_id, actor=OPERATOR, now=clock.now()))
-    while write_(lambda tx: connections.forget_people(tx, before.company_id)):
+    while write_(lambda tx: directory.forget_some(tx, before.company_id)):
         pass
 
 

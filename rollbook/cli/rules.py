@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -100,10 +101,10 @@ def build(installation: Installation, company_id: str, *, of: str | None = None,
                 continue
             task = bar.add_task("looking at everybody", total=None)
             while engine.write(
-                lambda tx, g=group_id, v=version: rule_builds.step(tx, company_id, g, v, now=clock.now())  # type: ignore[misc]
+                partial(rule_builds.step, company_id=company_id, group_id=group_id, version=version, now=clock.now())
             ):
                 if not bar.disable:
-                    _show_progress(bar, task, engine.read(lambda tx, g=group_id: _progress(tx, company_id, g)))  # type: ignore[misc]
+                    _show_progress(bar, task, engine.read(partial(_progress, company_id=company_id, group_id=group_id)))
                 time.sleep(PAUSE_SECONDS)
 
 

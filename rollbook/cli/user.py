@@ -1,8 +1,9 @@
-"""`rollbook user …`; whom Okta reaches and who is meant to have no link: user_links.py."""
+"""`rollbook user …`; whom Okta reaches and who is meant to have no link: user_links.py. How one is named and shown:
+user_record.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from rollbook import clock
 from rollbook.activity.events import Event
 from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, read, show, table, write
+from rollbook.cli.user_record import UserName, as_json, change, show_one, shown
 from rollbook.database import Tx
 from rollbook.people import (
     addresses,
@@ -20,7 +22,6 @@ from rollbook.people import (
     field_values,
     fields,
     invitations,
-    managers,
     returners,
     roles,
     search,
@@ -30,30 +31,6 @@ from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 
 app = typer.Typer(help="People: made, shown, archived, restored, linked.", no_args_is_help=True)
-
-UserName = Annotated[str, typer.Argument(metavar="USER", help="An id, a user name or an e-mail.")]
-
-
-def as_json(user: User, manager_name: str | None = None, custom: dict[str, str] | None = None) -> dict[str, Any]:
-    """A user as every command shows one."""
-    return {
-        "id": user.id,
-        "user_name": user.user_name,
-        "email": user.email,
-        "given_name": user.given_name,
-        "family_name": user.family_name,
-        "role": user.role,
-        "location": user.location,
-        "business_unit": user.business_unit,
-        "department": user.department,
-        "job_title": user.job_title,
-        "manager_name": manager_name or user.manager_name or user.manager_value,
-        "hire_date": user.hire_date,
-        "external_id": user.external_id,
-        "link": user.link,
-        "archived_at": user.archived_at,
-        "custom": custom or {},
-    }
 
 
 @app.command(epilog="Example: rollbook user invite acme ada@acme.example --role admin --given Ada --family Lovage")
@@ -149,7 +126,7 @@ def show_(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     """Show one person."""
 
     def work(tx: Tx) -> dict[str, Any]:
-        return _row(tx, search.named(tx, companies.get(tx, subdomain).id, user))
+        return shown(tx, search.named(tx, companies.get(tx, subdomain).id, user))
 
     show_one(read(work), json)
 
@@ -195,7 +172,7 @@ def set_(
             field_values.set_value(tx, found, own, value, actor=OPERATOR, now=clock.now())
         else:
             found = users.set_fields(tx, found, {field: value}, actor=OPERATOR, now=clock.now())
-        return _row(tx, found)
+        return shown(tx, found)
 
     show_one(write(work), json)
 
@@ -248,7 +225,7 @@ def join(
         company_id = companies.get(tx, subdomain).id
         ended = search.named(tx, company_id, old, lock=True)
         goes_on = search.named(tx, company_id, new, lock=True)
-        return _row(tx, returners.join(tx, ended, goes_on, actor=OPERATOR, now=clock.now()))
+        return shown(tx, returners.join(tx, ended, goes_on, actor=OPERATOR, now=clock.now()))
 
     show_one(write(work), json)
 
@@ -290,17 +267,3 @@ def events(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     ]
     columns = {"at": "At", "kind": "What", "actor": "By", "changes": "Changes"}
     show(rows, as_json=json, human=table(rows, columns, empty="Nothing has happened yet."))
-
-
-def change(subdomain: str, user: str, work: Callable[[Tx, User], User]) -> dict[str, Any]:
-    """Does something to one person, and returns them as every command shows one."""
-    return write(lambda tx: _row(tx, work(tx, search.named(tx, companies.get(tx, subdomain).id, user, lock=True))))
-
-
-def _row(tx: Tx, user: User) -> dict[str, Any]:
-    return as_json(user, managers.name(tx, user), field_values.custom_of(tx, user))
-
-
-def show_one(row: dict[str, Any], json: bool) -> None:
-    """Prints one person."""
-    show(row, as_json=json, human=card(row))

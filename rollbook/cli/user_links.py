@@ -8,7 +8,7 @@ import typer
 
 from rollbook import clock
 from rollbook.cli.output import OPERATOR, Json, Subdomain
-from rollbook.cli.user import UserName, change, show_one
+from rollbook.cli.user_record import UserName, change, show_one
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.people import exemptions, identity_links

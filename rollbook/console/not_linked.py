@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.console import rendering
-from rollbook.console.visit import ID, Visit
+from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue, NotFound
 from rollbook.okta import connections
@@ -145,7 +146,7 @@ async def show(visit: Visit) -> Response:
     """GET: the people of one link, page by page, oldest first."""
     query = visit.request.query_params
     asked, after = query.get("show", ""), query.get("after", "")
-    after = after if ID.fullmatch(after) else ""
+    after = after if clock.ID.fullmatch(after) else ""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Counts, Reach, Group]:
         counts = link_health.counts(tx, who.company_id)
@@ -181,7 +182,7 @@ async def _ask(visit: Visit, *, problem: str = "") -> Response:
     """The question; `problem` says what was wrong with the answer that was given."""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Action, NotLinked]:
-        action = _action(visit)
+        action = visit.chosen(ACTIONS)
         entry = link_health.of_user(tx, _user(visit, tx, who), now=visit.now)
         if entry is None or not action.is_for(entry):
             raise NotFound("This account has changed by now, so nothing is to be done here.")
@@ -205,7 +206,7 @@ async def do(visit: Visit) -> Response:
     """POST: does it, as the person who is signed in."""
 
     def work(tx: Tx, who: SignedIn) -> tuple[Action, User]:
-        action, user = _action(visit), _user(visit, tx, who, lock=True)
+        action, user = visit.chosen(ACTIONS), _user(visit, tx, who, lock=True)
         return action, action.does(tx, user, visit.form.get("reason", ""), visit.actor(who), visit.now)
 
     try:
@@ -215,13 +216,6 @@ async def do(visit: Visit) -> Response:
             raise
         return await _ask(visit, problem=error.message)
     return rendering.redirect(f"{ADDRESS}?{urlencode({'show': user.link, 'done': action.slug})}")
-
-
-def _action(visit: Visit) -> Action:
-    slug = str(visit.request.path_params["action"])
-    if slug not in ACTIONS:
-        raise NotFound("There is no such thing to do here.")
-    return ACTIONS[slug]
 
 
 def _user(visit: Visit, tx: Tx, who: SignedIn, *, lock: bool = False) -> User:

@@ -14,8 +14,8 @@ from rollbook.console import plan_lines, rendering, run_words
 from rollbook.console.plan_lines import Line
 from rollbook.console.visit import Visit, who_asks
 from rollbook.database import Tx
-from rollbook.errors import Conflict, NotFound
-from rollbook.okta import changes, runs
+from rollbook.errors import Conflict
+from rollbook.okta import changes
 from rollbook.people import authorization, identity_links, users
 from rollbook.people.authorization import Target
 from rollbook.people.record import User
@@ -74,7 +74,7 @@ DONE = {slug: action.done for slug, action in ACTIONS.items()}
 
 async def ask(visit: Visit) -> Response:
     """GET: what would be taken back, and the button."""
-    action = _action(visit)
+    action = visit.chosen(ACTIONS)
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Line]:
         return who, _line(visit, tx, who, action)
@@ -85,7 +85,7 @@ async def ask(visit: Visit) -> Response:
 
 async def do(visit: Visit) -> Response:
     """POST: takes it back, as the person who is signed in."""
-    action = _action(visit)
+    action = visit.chosen(ACTIONS)
 
     def work(tx: Tx, who: SignedIn) -> User:
         line = _line(visit, tx, who, action)
@@ -101,9 +101,7 @@ async def do(visit: Visit) -> Response:
 
 def _line(visit: Visit, tx: Tx, who: SignedIn, action: Action) -> Line:
     """The row of the address. Raises NotFound, and Conflict where nothing of it is to be taken back, or no longer."""
-    run = runs.find(tx, who.company_id, str(visit.request.path_params["run"]))
-    if run is None:
-        raise NotFound("There is no such run.")
+    run = run_words.of_address(visit, tx, who)
     change = changes.get(tx, run, str(visit.request.path_params["change"]))
     (line,) = plan_lines.lines(tx, run, [change], now=visit.now)
     if line.undo != action.slug:
@@ -115,10 +113,3 @@ def _line(visit: Visit, tx: Tx, who: SignedIn, action: Action) -> Line:
 
 def _run_address(visit: Visit) -> str:
     return run_words.address(str(visit.request.path_params["run"]))
-
-
-def _action(visit: Visit) -> Action:
-    slug = str(visit.request.path_params["action"])
-    if slug not in ACTIONS:
-        raise NotFound("There is no such thing to do here.")
-    return ACTIONS[slug]

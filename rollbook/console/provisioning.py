@@ -14,7 +14,7 @@ from rollbook.activity import log
 from rollbook.activity.log import Entry
 from rollbook.console import alarms, local_time, not_linked, returners, standard_integration
 from rollbook.console.log_lines import Line, line
-from rollbook.console.visit import ID, Visit
+from rollbook.console.visit import Visit
 from rollbook.database import Tx
 from rollbook.errors import Conflict, NotFound
 from rollbook.okta import slots
@@ -146,7 +146,7 @@ def _log_page(tx: Tx, company_id: str, question: Question, labels: dict[str, str
 
 def _lines(tx: Tx, company_id: str, entries: list[Entry], labels: dict[str, str]) -> list[Line]:
     """The entries in words; whom they name is asked for at once."""
-    ids = {entry.user_id for entry in entries if entry.user_id and ID.fullmatch(entry.user_id)}
+    ids = {entry.user_id for entry in entries if entry.user_id and clock.ID.fullmatch(entry.user_id)}
     answers = [users.ask(tx, company_id, user_id) for user_id in sorted(ids)]
     people = {user.id: user for user in map(users.found, answers) if user is not None}
     return [line(entry, people, labels) for entry in entries]
@@ -163,6 +163,6 @@ def _question(visit: Visit) -> Question:
     return Question(
         person,
         query.get("refused") == "1",
-        before if ID.fullmatch(before) else None,
-        after if ID.fullmatch(after) and not before else None,
+        before if clock.ID.fullmatch(before) else None,
+        after if clock.ID.fullmatch(after) and not before else None,
     )

@@ -13,10 +13,14 @@ from typing import Literal
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.console import words
+from rollbook.console.visit import Visit
 from rollbook.database import Tx
+from rollbook.errors import NotFound
+from rollbook.okta import runs
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import PULL, SCHEDULE, Run, State
 from rollbook.people import users
+from rollbook.people.sign_in import SignedIn
 
 Hindrance = Literal["given_up", "no_worker"]
 
@@ -105,6 +109,14 @@ def hindrance(tx: Tx, run: Run, *, now: datetime) -> Hindrance | None:
 def address(run_id: str) -> str:
     """Of a run's page."""
     return f"{ADDRESS}/runs/{run_id}"
+
+
+def of_address(visit: Visit, tx: Tx, who: SignedIn) -> Run:
+    """The run that the address of a page names. Raises NotFound."""
+    run = runs.find(tx, who.company_id, str(visit.request.path_params["run"]))
+    if run is None:
+        raise NotFound("There is no such run.")
+    return run
 
 
 def comes_to(counts: Mapping[str, int]) -> str:

@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.console import local_time, plan_changes, plan_lines, rendering, run_words
 from rollbook.console.plan_lines import TITLES, Line
 from rollbook.console.run_words import Told
-from rollbook.console.visit import ID, Visit, who_asks
+from rollbook.console.visit import Visit, who_asks
 from rollbook.database import Tx
-from rollbook.errors import Conflict, NotFound
+from rollbook.errors import Conflict
 from rollbook.okta import changes, runs, strangers
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Run
@@ -89,10 +90,10 @@ async def show(visit: Visit) -> Response:
     """GET: the run and its plan: the first rows of each kind, or a page of one kind."""
     query = visit.request.query_params
     asked, after = query.get("show", ""), query.get("after", "")
-    after = after if ID.fullmatch(after) else ""
+    after = after if clock.ID.fullmatch(after) else ""
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, dict[str, Any]]:
-        run = _run(visit, tx, who)
+        run = run_words.of_address(visit, tx, who)
         told = run_words.told(tx, run)
         # While it is at work its own counts say enough, and cost nothing to whom it works for.
         tally = {} if told.is_busy else changes.tally(tx, run)
@@ -132,10 +133,10 @@ async def show(visit: Visit) -> Response:
 
 async def ask(visit: Visit) -> Response:
     """GET: what the yes or the no would be to, in numbers, and the button."""
-    action = _action(visit)
+    action = visit.chosen(ACTIONS)
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, Told, list[tuple[str, int]], int]:
-        run = _run(visit, tx, who)
+        run = run_words.of_address(visit, tx, who)
         if run.ended_at is not None or (run.state != "held" and action.slug == "approve"):
             raise Conflict("This run waits for nobody’s yes any more, so nothing is to be said here.", field="state")
         left = {kind: count for (kind, state), count in changes.tally(tx, run).items() if state == "planned"}
@@ -149,7 +150,7 @@ async def ask(visit: Visit) -> Response:
 
 async def settle(visit: Visit) -> Response:
     """POST: says it, as the person who is signed in."""
-    action = _action(visit)
+    action = visit.chosen(ACTIONS)
 
     def work(tx: Tx, who: SignedIn) -> Run:
         return action.does(tx, who.company_id, str(visit.request.path_params["run"]), visit.actor(who), visit.now)
@@ -200,17 +201,3 @@ def _group(tx: Tx, run: Run, slug: str, total: int, after: str, most: int, now: 
     about = TITLES[kind][1] if kind else _ABOUT[slug]
     address = f"{run_words.address(run.id)}?{urlencode({'show': slug})}"
     return Group(slug, _TABS[slug], about, total, plan_lines.lines(tx, run, rows, now=now), address)
-
-
-def _run(visit: Visit, tx: Tx, who: SignedIn) -> Run:
-    run = runs.find(tx, who.company_id, str(visit.request.path_params["run"]))
-    if run is None:
-        raise NotFound("There is no such run.")
-    return run
-
-
-def _action(visit: Visit) -> Action:
-    slug = str(visit.request.path_params["action"])
-    if slug not in ACTIONS:
-        raise NotFound("There is no such thing to do here.")
-    return ACTIONS[slug]

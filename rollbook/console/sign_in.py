@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
+from rollbook import clock
 from rollbook.console import forms, rendering
 from rollbook.console.visit import COOKIE, SignedOut, Visit
 from rollbook.database import Tx
@@ -21,8 +22,7 @@ from rollbook.people.companies import Company
 # Asked for a link, every answer takes so long, whether or not there is such a person: it must not tell.
 ANSWER_SECONDS = 0.4
 
-_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_LEADS_ON = re.compile(f"/assignments(?:/{_UUID})?")
+_LEADS_ON = re.compile(f"/assignments(?:/{clock.ID.pattern})?")
 
 
 async def show(visit: Visit) -> Response:

@@ -12,9 +12,8 @@ from starlette.responses import Response
 from rollbook import clock
 from rollbook.console import local_time, rendering, run_words
 from rollbook.console.run_words import ADDRESS, Told
-from rollbook.console.visit import ID, Visit, who_asks
+from rollbook.console.visit import Visit, who_asks
 from rollbook.database import Tx
-from rollbook.errors import NotFound
 from rollbook.okta import attention, connections, field_map, runs, slots
 from rollbook.okta.connections import Connection
 from rollbook.okta.runs import Purpose, Run
@@ -47,7 +46,7 @@ class Filled:
 async def show(visit: Visit) -> Response:
     """GET: the page, of one moment of the database."""
     asked = visit.request.query_params.get("before", "")
-    before = asked if ID.fullmatch(asked) else None
+    before = asked if clock.ID.fullmatch(asked) else None
 
     def look(tx: Tx, who: SignedIn) -> tuple[SignedIn, dict[str, Any]]:
         return who, _gather(visit, tx, who, before)
@@ -70,9 +69,7 @@ async def show(visit: Visit) -> Response:
 
 async def begin(visit: Visit) -> Response:
     """POST: asks for a run or a preview, which a worker does; its page shows how far it is."""
-    purpose = _PURPOSES.get(str(visit.request.path_params["purpose"]))
-    if purpose is None:
-        raise NotFound("There is no such thing to do here.")
+    purpose = visit.chosen(_PURPOSES, "purpose")
 
     def work(tx: Tx, who: SignedIn) -> Run:
         connections.in_use(tx, who.company_id)

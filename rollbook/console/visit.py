@@ -5,8 +5,7 @@ The session is looked up in the transaction that does the work, so nothing start
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,8 +29,6 @@ from rollbook.people.tokens import Pepper
 T = TypeVar("T")
 
 COOKIE = "rollbook_session"
-# Of a row, as addresses of this door name it; what is none is left out or answered as unknown.
-ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _PLAIN = (
     "Plain http is refused from here, since it shows your session to the network. Use the https:// address; behind a "
@@ -65,6 +62,13 @@ class Visit:
     @property
     def pepper(self) -> Pepper:
         return self.installation.pepper
+
+    def chosen(self, actions: Mapping[str, T], part: str = "action") -> T:
+        """Which of these the address names in one of its parts. Raises NotFound."""
+        slug = str(self.request.path_params[part])
+        if slug not in actions:
+            raise NotFound("There is no such thing to do here.")
+        return actions[slug]
 
     async def read(self, work: Callable[[Tx, SignedIn], T], *, permission: Permission | None = None) -> T:
         """Runs `work` for whoever is signed in. Raises SignedOut, Forbidden."""

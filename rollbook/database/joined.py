@@ -125,7 +125,7 @@ def join(texts: Sequence[str]) -> str:
     parts, before = [], 0
     for text in texts:
         numbers = [int(number) for number in _PARAMETER.findall(text)]
-        parts.append(_PARAMETER.sub(lambda found, before=before: f"${before + int(found[1])}", text))  # type: ignore[misc]
+        parts.append(_PARAMETER.sub(lambda found, before=before: f"${before + int(found[1])}", text))  # type: ignore[misc]  # a lambda with a default
         before += max(numbers, default=0)
     named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(parts[:-1], 1))
     return f"WITH {named} {parts[-1]}"

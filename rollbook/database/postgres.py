@@ -52,7 +52,7 @@ class _NumericDialect(PGDialect_psycopg):
     supports_statement_cache = True
 
     def __init__(self) -> None:
-        super().__init__(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        super().__init__(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy does not type it
 
 
 class PostgresEngine:

@@ -23,7 +23,7 @@ def in_thread(executor: Executor, work: Callable[[], T]) -> asyncio.Future[T]:
         try:
             settle, outcome = _succeed, work()
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller who waits for it
-            settle, outcome = _fail, error  # type: ignore[assignment]
+            settle, outcome = _fail, error  # type: ignore[assignment]  # the two belong together
         with contextlib.suppress(RuntimeError):  # a loop that ended meanwhile has nobody waiting
             loop.call_soon_threadsafe(settle, future, outcome)
 

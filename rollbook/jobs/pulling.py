@@ -22,8 +22,9 @@ from rollbook.okta import attention, calendar, connections, runs, sessions, slot
 from rollbook.okta.client import Client
 from rollbook.okta.connections import Connection
 from rollbook.okta.failures import OktaFailure
+from rollbook.okta.lease import Lease, LeaseLost
 from rollbook.okta.person_record import ALIVE
-from rollbook.okta.sync import LeaseLost, Sync
+from rollbook.okta.sync import Sync
 from rollbook.people import companies, flapping, users
 
 ASK = "ask_okta"  # the task; that of a run is runs.PULL
@@ -87,7 +88,7 @@ class Pulls:
         active = None
         if user.external_id is not None:
             try:
-                renew = partial(_renew, database, task)
+                renew = Lease(database, task).renew
                 async with sessions.opened(database, self._access, company_id, while_waiting=renew) as (kept, client):
                     active = await _is_here(client, kept, user.external_id)
             except (NotFound, sessions.CannotOpen):
@@ -146,12 +147,6 @@ class Pulls:
                 await self._database.write(partial(_skip, **about))
             elif await self._database.write(partial(runs.create_for_slot, **about)) is None:
                 self._again = now + AGAIN  # another worker was first, or another run is under way still
-
-
-async def _renew(database: Database, task: Task) -> None:
-    """Keeps the lease while Okta is waited for. Raises LeaseLost."""
-    if not await database.write(lambda tx: queue.extend(tx, task, now=clock.now())):
-        raise LeaseLost
 
 
 def _skip(tx: Tx, *, company_id: str, slot: datetime, now: datetime) -> None:

@@ -76,7 +76,7 @@ class Wanted:
     trigger_id: str | None = None
 
 
-_ROW = Insertion(table, "company_id", "id", *(name for name in table.c.keys() if name not in ("company_id", "id")))  # noqa: SIM118
+_ROW = Insertion(table, "company_id", "id", *(name for name in table.c.keys() if name not in ("company_id", "id")))  # noqa: SIM118 - no dict: it goes through columns
 _values = attrgetter(*_ROW.columns)
 _UPDATE = update(table).where(table.c.company_id == bindparam("company"), table.c.id == bindparam("assignment"))
 _KEEP_ROUND = insert(assignment_rounds)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rollbook import clock
@@ -17,10 +17,9 @@ from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database import Row, Tx
 from rollbook.database.tables import okta_connections as table
-from rollbook.database.tables import okta_people
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.okta import beside_scim as scim
-from rollbook.okta import runs
+from rollbook.okta import directory, runs
 from rollbook.people import alarms
 
 Mode = Literal["complement", "full"]
@@ -78,7 +77,6 @@ _ONE = select(*_COLUMNS).where(_OF_COMPANY)
 _ONE_LOCKED = _ONE.with_for_update()
 _INSERT = insert(table)
 _UPDATE = update(table).where(_OF_COMPANY)
-_ANYBODY = select(okta_people.c.okta_id).where(okta_people.c.company_id == bindparam("company")).limit(1)
 
 
 def find(tx: Tx, company_id: str, *, lock: bool = False) -> Connection | None:
@@ -116,15 +114,16 @@ def configure(
     """Makes the connection, or makes it another one, and switches it on. None keeps the token that is there.
 
     Raises InvalidValue for what is no id of Okta's, and where a token is missing: the one that is kept is never shown
-    to another org. Raises Conflict while people of another org are remembered (`forget_people`), and where full mode
-    would begin `beside_scim`, which was not said. A run that is open is dropped where it reads otherwise from now on.
+    to another org. Raises Conflict while people of another org are remembered (`directory.forget_some`), and where full
+    mode would begin `beside_scim`, which was not said. A run that is open is dropped where it reads otherwise from now
+    on.
     """
     wanted = checked(wanted)
     before = find(tx, company_id, lock=True)
     moved = before is not None and before.org_url != wanted.org_url
     if sealed_token is None and (before is None or moved or before.sealed_token is None):
         raise InvalidValue("This org needs a token of its own; give it with --token-file.", field="token")
-    if moved and has_people(tx, company_id):
+    if moved and directory.has_people(tx, company_id):
         raise Conflict("People of another org are remembered still; have them forgotten first.", field="org_url")
     both = _both(tx, company_id, before, wanted.mode, said=beside_scim, now=now)
     at = clock.text(now)
@@ -237,21 +236,6 @@ def set_state(tx: Tx, company_id: str, state: State, reason: str | None = None, 
 def reseal(tx: Tx, connection: Connection, sealed_token: str, *, now: datetime) -> None:
     """Keeps the same token as it is sealed under another secret of the operator's."""
     tx.run(_UPDATE, {"company": connection.company_id, "sealed_token": sealed_token, "updated_at": clock.text(now)})
-
-
-def has_people(tx: Tx, company_id: str) -> bool:
-    """Whether what Okta said of anybody is remembered."""
-    return tx.one(_ANYBODY, {"company": company_id}) is not None
-
-
-def forget_people(tx: Tx, company_id: str, *, limit: int = 500) -> int:
-    """Forgets what Okta said of at most so many people, as they mean nothing in another org; how many they were."""
-    mine = okta_people.c.company_id == company_id
-    found = [row[0] for row in tx.search(select(okta_people.c.okta_id).where(mine).limit(limit))]
-    if found:
-        gone = delete(okta_people).where(mine, okta_people.c.okta_id.in_(found))
-        tx.search(gone.returning(okta_people.c.okta_id))
-    return len(found)
 
 
 def checked(wanted: Wanted) -> Wanted:

@@ -85,6 +85,7 @@ _NAMESAKES = select(table.c.okta_id, table.c.login_key, table.c.email_key, table
 )
 _LISTED_NAMESAKES = _NAMESAKES.where(table.c.listed == 1)
 _OF_STATUS = select(*COLUMNS).order_by(table.c.okta_id).limit(WALKED_AT_ONCE)
+_ANYBODY = select(table.c.okta_id).where(_OF_COMPANY).limit(1)
 _INSERT = insert(table)
 
 
@@ -245,6 +246,21 @@ def forget(tx: Tx, company_id: str, okta_ids: Sequence[str]) -> None:
     if okta_ids:
         query = delete(table).where(table.c.company_id == company_id, table.c.okta_id.in_(okta_ids))
         tx.search(query.returning(table.c.okta_id))
+
+
+def has_people(tx: Tx, company_id: str) -> bool:
+    """Whether anything is kept of anybody."""
+    return tx.one(_ANYBODY, {"company": company_id}) is not None
+
+
+def forget_some(tx: Tx, company_id: str, *, limit: int = 500) -> int:
+    """Keeps nothing of at most so many people, whoever they are, as they mean nothing in another org; how many they
+    were.
+    """
+    query = select(table.c.okta_id).where(table.c.company_id == company_id).limit(limit)
+    found = [row[0] for row in tx.search(query)]
+    forget(tx, company_id, found)
+    return len(found)
 
 
 def namesakes(

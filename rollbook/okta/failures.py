@@ -1,6 +1,7 @@
 """What can go wrong between us and Okta, each as one sentence of ours that says what to do.
 
-None holds anything Okta wrote, a token or a person's data. Which of them are tried again is the client's to know.
+None holds anything Okta wrote, a token or a person's data. Which of them are tried again is conversation.py's to
+know.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The way to an Okta org: GET only, to its origin only, over connections to addresses that were found to be public.
 
 Whoever controls a name's DNS may let it lead into our own network, so the connection goes to the very address that was
-checked; TLS still asks for the org's name. What is asked and what an answer means is client.py's.
+checked; TLS still asks for the org's name. What is asked is client.py's, what an answer's status means
+conversation.py's.
 """
 
 from __future__ import annotations

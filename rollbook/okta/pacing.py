@@ -1,4 +1,4 @@
-"""How fast Okta may be asked: never more than half of the limit that its answers show. Pure; client.py sleeps.
+"""How fast Okta may be asked: never more than half of the limit that its answers show. Pure; conversation.py sleeps.
 
 Okta's instants are counted from the answer's own Date, so that it does not matter what our clock shows.
 """

@@ -1,5 +1,6 @@
 """What is to become of one person: pure, the same for a preview, for the plan of a run, and once more under the lock
-before anything is written. Who the person is to us, situations.py brings; what stops a whole run is guards.py's.
+before anything is written. Who the person is to us, situations.py brings, what Okta's profile says otherwise is
+differences.py's, and what stops a whole run guards.py's.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rollbook.errors import InvalidValue
-from rollbook.okta.grounds import Grounds, Target
+from rollbook.okta import differences
+from rollbook.okta.grounds import Grounds
 from rollbook.okta.matching import Match, Undecided
 from rollbook.okta.person_record import ALIVE, DEPROVISIONED, GONE, SUSPENDED
-from rollbook.people import fields, profiles
+from rollbook.people import profiles
 from rollbook.people.fields import PREFIX, Field
 from rollbook.people.folding import fold
 from rollbook.people.profiles import Profile
@@ -184,76 +186,47 @@ def _left(grounds: Grounds, person: Situation) -> tuple[str, str] | None:
 
 
 def _change(grounds: Grounds, person: Situation, user: User) -> Outcome:
-    said = _said(grounds, person, user)
-    if isinstance(said, str):
-        return _aside(person, user, said)
-    changes, columns, own, withheld = said
+    try:
+        said = differences.between(grounds, person.profile, user, person.held)
+    except InvalidValue as error:
+        return _aside(person, user, error.message)
+    columns = dict(said.columns)
     plans = [_kept(person, user, column) for column in person.taken if columns.pop(column, None) is not None]
-    changes = {name: change for name, change in changes.items() if name not in person.taken}
+    changes = {name: change for name, change in said.changes.items() if name not in person.taken}
     if changes:
         reason = "Okta's profile says so."
-        plans.insert(0, Plan("change", person.okta_id, user.id, "profile", reason, changes, columns, own))
-    return Outcome(tuple(plans), withheld, _not_ours(grounds, person, user))
+        plans.insert(0, Plan("change", person.okta_id, user.id, "profile", reason, changes, columns, said.own))
+    not_ours = differences.of_others(grounds, person.profile, user, person.held)
+    return Outcome(tuple(plans), said.withheld, not_ours)
 
 
 def _restore(grounds: Grounds, person: Situation, user: User) -> Outcome:
     if why := person.refused or _why_taken(person):
         return _aside(person, user, why)
-    said = _said(grounds, person, user)
-    if isinstance(said, str):
-        return _aside(person, user, said)
-    changes, columns, own, withheld = said
+    try:
+        said = differences.between(grounds, person.profile, user, person.held)
+    except InvalidValue as error:
+        return _aside(person, user, error.message)
     where = "in the group again" if grounds.terms.group_id else "in the directory again"
     reason = f"The account is active in Okta and {where}."
-    changes = {"archived": [True, False], **changes}
-    made = Plan("restore", person.okta_id, user.id, "returned", reason, changes, columns, own)
-    return Outcome((made,), withheld)
+    changes = {"archived": [True, False], **said.changes}
+    made = Plan("restore", person.okta_id, user.id, "returned", reason, changes, said.columns, said.own)
+    return Outcome((made,), said.withheld)
 
 
 def _create(grounds: Grounds, person: Situation) -> Outcome:
     if why := person.refused or _why_taken(person):
         return _aside(person, None, why)
-    said = _said(grounds, person, None)
-    if isinstance(said, str):
-        return _aside(person, None, said)
-    changes, columns, own, _ = said
-    role = _role(grounds, person)
-    changes = {"external_id": [None, person.okta_id], "role": [None, role], **changes}
-    reason = "Nobody here has this external id, user name or e-mail."
-    made = Plan("create", person.okta_id, None, "new", reason, changes, columns, own, role)
-    return Outcome((made,))
-
-
-Said = tuple[dict[str, list[Any]], dict[str, str | None], dict[Field, str | None], tuple[str, ...]]
-
-
-def _said(grounds: Grounds, person: Situation, user: User | None) -> Said | str:
-    """What differs: told, by column, by own field, and the variables whose clearing is kept back. A sentence where the
-    record says something that a field cannot hold.
-    """
-    changes: dict[str, list[Any]] = {}
-    columns: dict[str, str | None] = {}
-    own: dict[Field, str | None] = {}
-    withheld: list[str] = []
     try:
-        for target in grounds.targets:
-            before = _before(target, person, user)
-            if target.variable in grounds.missing:
-                withheld += [target.variable] if before is not None else []
-                continue
-            after = _value(target, person)
-            if after == before:
-                continue
-            changes[target.name] = [before, after]
-            if target.column is not None:
-                columns[target.column] = after
-            elif target.field is not None:
-                own[target.field] = after
-        if user is None:
-            profiles.check(new_profile(columns, person.okta_id))
+        said = differences.between(grounds, person.profile, None, {})
+        profiles.check(new_profile(said.columns, person.okta_id))
     except InvalidValue as error:
-        return error.message
-    return changes, columns, own, tuple(dict.fromkeys(withheld))
+        return _aside(person, None, error.message)
+    role = _role(grounds, person)
+    changes: dict[str, list[Any]] = {"external_id": [None, person.okta_id], "role": [None, role], **said.changes}
+    reason = "Nobody here has this external id, user name or e-mail."
+    made = Plan("create", person.okta_id, None, "new", reason, changes, said.columns, said.own, role)
+    return Outcome((made,))
 
 
 def as_told(made: Plan, told: Mapping[str, list[Any]]) -> Plan | None:
@@ -273,38 +246,6 @@ def new_profile(columns: dict[str, str | None], okta_id: str) -> Profile:
     """The profile of somebody who is to be created."""
     texts: dict[str, Any] = dict(columns) | {name: columns.get(name) or "" for name in profiles.REQUIRED}
     return Profile(**texts, external_id=okta_id)
-
-
-def _before(target: Target, person: Situation, user: User | None) -> str | None:
-    if user is None:
-        return None
-    if target.column is not None:
-        held: str | None = getattr(user, target.column)
-        return held
-    return person.held.get(target.field.id) if target.field else None
-
-
-def _value(target: Target, person: Situation) -> str | None:
-    """What Okta says, as the field keeps it. Raises InvalidValue."""
-    text = person.profile.get(target.variable)
-    if target.field is not None:
-        return fields.checked(target.field, text)
-    assert target.column is not None
-    profiles.check_field(target.column, text or "")
-    return text
-
-
-def _not_ours(grounds: Grounds, person: Situation, user: User) -> tuple[str, ...]:
-    """The fields of another source of which Okta says something else than they hold."""
-    found = []
-    for target in grounds.others:
-        try:
-            said = _value(target, person)
-        except InvalidValue:
-            continue  # nobody asks Okta to fill it
-        if said is not None and said != _before(target, person, user):
-            found.append(target.key)
-    return tuple(found)
 
 
 def _role(grounds: Grounds, person: Situation) -> Role:

@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
+import msgspec
+
+from rollbook import clock
 from rollbook.database import Tx
-from rollbook.okta import directory, person_record, runs, situations
+from rollbook.okta import attention, connections, directory, person_record, runs, situations
 from rollbook.okta.answers import AppUser, Page, Person, Refused
 from rollbook.okta.directory import Seen
 from rollbook.okta.matching import Names
 from rollbook.okta.person_record import ABSENT, DEPROVISIONED, UNREADABLE, Kept
 from rollbook.okta.runs import Run
-from rollbook.okta.terms import Terms
+from rollbook.okta.terms import TERMS, Terms, of_connection
 
 Part = Literal["people", "deprovisioned", "app", "singles", "namesakes"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -189,6 +192,27 @@ class AppPage:
         if nameless:
             notes[APP_NAMELESS] = notes.get(APP_NAMELESS, 0) + nameless
         return {"counts": counts, "notes": notes}
+
+
+def begin(tx: Tx, run: Run, *, org_url: str) -> Run:
+    """Reads that org, on the terms of this moment. Under the lock: whoever changes them from now on finds the run, and
+    drops it.
+    """
+    now = clock.now()
+    connection = connections.get(tx, run.company_id, lock=True)
+    if connection.state == "off":
+        return runs.end(tx, run, "dropped", connections.OFF, now=now)
+    if connection.org_url != org_url:
+        return runs.end(tx, run, "dropped", connections.MOVED, now=now)
+    notes = {TERMS: msgspec.to_builtins(of_connection(tx, connection))}
+    return runs.advance(tx, run, state="reading", part=PARTS[0], cursor=None, started_at=clock.text(now), notes=notes)
+
+
+def finish(tx: Tx, run: Run) -> Run:
+    """Everything was read: only now does absence mean anything, and what needed attention needs it no more."""
+    now = clock.now()
+    attention.settle(tx, run.company_id, actor=run.actor, now=now)
+    return runs.advance(tx, run, state="planning", part=None, cursor=None, read_at=clock.text(now))
 
 
 def keep_singles(tx: Tx, run: Run, terms: Terms, singles: Sequence[Single], *, cursor: str | None) -> Run:

@@ -13,8 +13,9 @@ from rollbook.database import Database, Tx
 from rollbook.errors import Conflict, InvalidValue, Misconfigured, RollbookError
 from rollbook.okta import connections, org_address, sealing
 from rollbook.okta.answers import Person, Variable
-from rollbook.okta.client import Client, checked_token
+from rollbook.okta.client import Client
 from rollbook.okta.connections import Connection
+from rollbook.okta.conversation import Conversation, checked_token
 from rollbook.okta.failures import OktaFailure
 from rollbook.people.tokens import Pepper
 from rollbook.settings import Settings
@@ -115,7 +116,7 @@ async def opened(
         token = token_of(access, connection)
     except (Conflict, InvalidValue, Misconfigured) as error:
         raise CannotOpen(error.message) from None
-    async with Client(address, token, while_waiting=while_waiting) as client:
+    async with Client(Conversation(address, token, while_waiting=while_waiting)) as client:
         yield connection, client
 
 
@@ -125,7 +126,7 @@ async def try_out(access: Access, org_url: str, token: str, *, group_id: str | N
     Raises InvalidValue for an address that may not be asked, and OktaFailure with what to do.
     """
     address = org_address.checked(org_url, access.entries)
-    async with Client(address, token, tries_again=TRIES_AGAIN) as client:
+    async with Client(Conversation(address, token, tries_again=TRIES_AGAIN)) as client:
         group_name = await client.group_name(group_id) if group_id is not None else None
         page = await client.people(group_id, None)
         await client.deprovisioned(None)
@@ -139,7 +140,8 @@ async def variables(access: Access, connection: Connection) -> tuple[Seen, ...]:
     OktaFailure.
     """
     address = org_address.checked(connection.org_url, access.entries)
-    async with Client(address, token_of(access, connection), tries_again=TRIES_AGAIN) as client:
+    token = token_of(access, connection)
+    async with Client(Conversation(address, token, tries_again=TRIES_AGAIN)) as client:
         page = await client.people(connection.group_id, None)
         return await _seen(client, page.items)
 

@@ -1,7 +1,6 @@
 """A run at work, step by step: it asks Okta, keeps what it hears, plans, and carries the plan out.
 
-The claim of its task is the lease: each write renews it first, and leaves nothing where it was lost. So whoever claims
-the task next goes on where the last write ended, wherever that one was killed.
+Each write is the lease's (lease.py), and keeps how far the run is.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
-
-import msgspec
 
 from rollbook import clock
 from rollbook.activity import queue
@@ -22,7 +19,6 @@ from rollbook.okta import (
     applying,
     attention,
     changes,
-    connections,
     directory,
     drafting,
     namesakes,
@@ -38,6 +34,7 @@ from rollbook.okta.circles import Circles
 from rollbook.okta.connections import Connection
 from rollbook.okta.failures import OktaFailure
 from rollbook.okta.grounds import Grounds
+from rollbook.okta.lease import Lease
 from rollbook.okta.planning import RUNS_AWAY
 from rollbook.okta.reading import AppPage, PeoplePage, Single, Source
 from rollbook.okta.runs import Run
@@ -51,10 +48,6 @@ MOST_RESTARTS = 3  # of a list whose cursor expired
 RESTARTS = "restarts"
 
 
-class LeaseLost(Exception):
-    """Somebody else has claimed the task; what was under way left nothing."""
-
-
 class Sync:
     """The work at one run, in steps; `task` is the claimed task `pull`, and the right to write."""
 
@@ -63,6 +56,7 @@ class Sync:
         self._client = client
         self._connection = connection
         self._task = task
+        self._lease = Lease(database, task)
         self._run: Run | None = None
         self._circles = Circles()
         self._grounds: Grounds | None = None
@@ -93,7 +87,7 @@ class Sync:
     async def _go_on(self, run: Run) -> Run:
         try:
             if run.state == "waiting":
-                return await self._move(partial(self._begin, run=run))
+                return await self._move(partial(reading.begin, run=run, org_url=self._connection.org_url))
             if run.state == "reading":
                 return await self._read(run)
             if run.state == "planning":
@@ -110,15 +104,7 @@ class Sync:
             if run is None or _is_over(run):
                 raise runs.RunEnded(self._task.id)
 
-        await self._write(look)
-
-    async def _write(self, fn: Callable[[Tx], T]) -> T:
-        def work(tx: Tx) -> T:
-            if not queue.extend(tx, self._task, now=clock.now()):
-                raise LeaseLost(self._task.id)
-            return fn(tx)
-
-        return await self._database.write(work)
+        await self._lease.write(look)
 
     async def _move(self, fn: Callable[[Tx], Run]) -> Run:
         """A write that changes how far the run is. With the last of them its task is done: nobody may find it once the
@@ -131,28 +117,8 @@ class Sync:
                 queue.finish(tx, self._task, now=clock.now())
             return run
 
-        self._run = await self._write(work)
+        self._run = await self._lease.write(work)
         return self._run
-
-    def _begin(self, tx: Tx, run: Run) -> Run:
-        """On the terms of this moment. Under the lock: whoever changes them from now on finds the run, and drops it."""
-        now = clock.now()
-        connection = connections.get(tx, run.company_id, lock=True)
-        if connection.state == "off":
-            return runs.end(tx, run, "dropped", connections.OFF, now=now)
-        if connection.org_url != self._connection.org_url:
-            return runs.end(tx, run, "dropped", connections.MOVED, now=now)
-        agreed = msgspec.to_builtins(terms.of_connection(tx, connection))
-        started = clock.text(now)
-        return runs.advance(
-            tx,
-            run,
-            state="reading",
-            part=reading.PARTS[0],
-            cursor=None,
-            started_at=started,
-            notes={terms.TERMS: agreed},
-        )
 
     # Reading.
 
@@ -191,7 +157,7 @@ class Sync:
             part = PeoplePage(agreed, "people" if run.part == "people" else "deprovisioned", page)
         more = True
         while more:
-            run, more = await self._write(partial(part.keep, run=run, end=end))
+            run, more = await self._lease.write(partial(part.keep, run=run, end=end))
             self._run = run
         return run
 
@@ -224,15 +190,9 @@ class Sync:
         """Asks, for whom a rule takes for a leaver, whether the names are those of somebody else, who is active."""
         wanted = await self._database.read(lambda tx: namesakes.wanted(tx, run, agreed))
         if not wanted:
-            return await self._move(partial(self._read_all, run=run))
+            return await self._move(partial(reading.finish, run=run))
         answers = await questions.namesakes_of(self._client, wanted)
         return await self._move(partial(namesakes.keep, run=run, terms=agreed, answers=answers))
-
-    def _read_all(self, tx: Tx, run: Run) -> Run:
-        """Everything was read: only now does absence mean anything, and what needed attention needs it no more."""
-        now = clock.now()
-        attention.settle(tx, run.company_id, actor=run.actor, now=now)
-        return runs.advance(tx, run, state="planning", part=None, cursor=None, read_at=clock.text(now))
 
     # Planning and applying.
 
@@ -288,7 +248,7 @@ class Sync:
             after = applying.carry_out(tx, run, rows, rests_on, now=clock.now())
             return after, time.monotonic() - began
 
-        after, seconds = await self._write(work)
+        after, seconds = await self._lease.write(work)
         done = sum(after.counts.get(name, 0) - run.counts.get(name, 0) for name in ("applied", "passed_over"))
         self._fitting = applying.fitting(done, seconds)
         self._run = after

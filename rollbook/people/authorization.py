@@ -11,7 +11,7 @@ import msgspec
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import Forbidden
-from rollbook.people import memberships, roles
+from rollbook.people import group_managers, roles
 from rollbook.people.groups import Group
 from rollbook.people.record import User
 from rollbook.people.roles import Permission, Reach, Role
@@ -93,12 +93,12 @@ def _is_managed(tx: Tx, who: Who, permission: Permission, target: Target) -> boo
     if who.user_id is None:
         return False
     if target.group is not None:
-        return target.group.archived_at is None and memberships.manages(
+        return target.group.archived_at is None and group_managers.manages(
             tx, who.company_id, who.user_id, group_id=target.group.id
         )
     if target.user is None or (target.user.privileged and permission not in ("see_people", "see_reports")):
         return False
-    return memberships.reaches(tx, who.company_id, who.user_id, user_id=target.user.id)
+    return group_managers.reaches(tx, who.company_id, who.user_id, user_id=target.user.id)
 
 
 def _sentence(who: Who, permission: Permission, target: Target) -> str:

@@ -16,6 +16,7 @@ from rollbook.people import (
     deletion,
     exemptions,
     field_values,
+    group_managers,
     memberships,
     profiles,
     refused_matches,
@@ -70,6 +71,7 @@ def erase(tx: Tx, user: User, *, actor: Actor, now: datetime) -> User:
     tx.run(_DELETE_SESSIONS, {"company": user.company_id, "user": user.id})
     alarms.forget(tx, user.company_id, user.id)
     memberships.forget(tx, user)
+    group_managers.forget(tx, user)
     field_values.forget(tx, user)
     exemptions.forget(tx, user.company_id, user.id)
     names = _names_of(tx, user)

@@ -1,4 +1,5 @@
-"""Groups: named sets of a company's people. Who is in them and who manages them is memberships.py's.
+"""Groups: named sets of a company's people. Who is in them is memberships.py's, who manages them
+group_managers.py's.
 
 *Everyone* is made with the company: whoever is active belongs, nobody is put in or taken out.
 """

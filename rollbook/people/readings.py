@@ -55,7 +55,7 @@ class Groups:
         self._changed: dict[str, bool] = {}
 
     def __contains__(self, group_id: object) -> bool:
-        changed = self._changed.get(group_id)  # type: ignore[call-overload]
+        changed = self._changed.get(group_id)  # type: ignore[call-overload]  # what is no text is no key either
         if changed is not None:
             return bool(changed)
         return group_id in self.base()

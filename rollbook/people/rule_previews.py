@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rollbook.database import Tx
 from rollbook.people import readings, rulebook, smart_groups
@@ -93,5 +94,5 @@ def whole(
     """The whole preview, by a function that runs one reading transaction."""
     preview = read(lambda tx: begin(tx, company_id, rule, group))
     while not preview.done:
-        preview = read(lambda tx, so_far=preview: look(tx, so_far))  # type: ignore[misc]
+        preview = read(partial(look, preview=preview))
     return preview

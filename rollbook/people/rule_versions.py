@@ -40,7 +40,7 @@ class Version:
     def maker(self) -> Actor:
         """Whoever made it, as the actor of what follows from it."""
         kind, _, id_ = self.made_by.partition(":")
-        return Actor(kind, id_ or None)  # type: ignore[arg-type]
+        return Actor(kind, id_ or None)  # type: ignore[arg-type]  # it was written from an actor
 
 
 _COLUMNS = (

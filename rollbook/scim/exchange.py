@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.activity.log import Entry
 from rollbook.database import Database, Tx
@@ -17,8 +17,6 @@ from rollbook.key_use import KeyUse
 from rollbook.people import credentials
 from rollbook.people.credentials import Claim, Holder, LookUp
 from rollbook.people.tokens import Pepper
-
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Request(msgspec.Struct):
     @property
     def user_id(self) -> str | None:
         """The id in the address, where it can be a user's; anything else never reaches the database."""
-        return self.resource_id if _ID.fullmatch(self.resource_id) else None
+        return self.resource_id if clock.ID.fullmatch(self.resource_id) else None
 
     def claim(self, tx: Tx, look_up: LookUp | None = None, values: Parameters | None = None) -> Claim:
         """Sends the look-up of the key, and of users with it; `admit` decides about it."""

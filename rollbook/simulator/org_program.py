@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None, typed: TextIO | None = None) ->
     try:
         server = OrgServer(org, port=asked.port)
     except OSError as error:
-        print(f"Port {asked.port} of {HOST} is taken ({error.strerror}): choose another.", file=sys.stderr)  # noqa: T201
+        print(f"Port {asked.port} of {HOST} is taken ({error.strerror}): choose another.", file=sys.stderr)  # noqa: T201 - a command
         return 1
     with server:
         _introduce(server, as_json=asked.json)

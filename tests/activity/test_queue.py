@@ -139,7 +139,7 @@ def test_a_failing_task_waits_longer_each_time_and_is_given_up(house: House, com
     for attempt in range(1, ATTEMPTS):
         task = claimed(house, company_id, now)
         assert task.attempts == attempt
-        assert house.write(lambda tx, t=task, n=now: queue.postpone(tx, t, "Broken", now=n))  # type: ignore[misc]
+        assert house.write(lambda tx, t=task, n=now: queue.postpone(tx, t, "Broken", now=n))  # type: ignore[misc]  # a lambda with a default
         wait = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS)) - 1]
         assert claim(house, company_id, now + timedelta(seconds=wait * 0.99)) is None
         now += timedelta(seconds=wait * 1.2)

@@ -10,7 +10,7 @@ import pytest
 
 from rollbook import clock
 from rollbook.database import Tx
-from rollbook.people import groups, memberships, users
+from rollbook.people import group_managers, groups, memberships, users
 from rollbook.people.profiles import Profile
 from tests.api.conftest import Api
 from tests.cast import scim_user
@@ -86,7 +86,7 @@ def many_of_each(api: Api) -> Iterator[tuple[str, int]]:
             groups.create(tx, api.id, f"Group {number}", **how)
             user = users.create(tx, api.id, person(number), role="manager", **how)
             memberships.join(tx, bakers, user, **how)
-            memberships.appoint(tx, bakers, user, **how)
+            group_managers.appoint(tx, bakers, user, **how)
         return bakers.id
 
     bakers = api.house.write(work)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rollbook import clock
 from rollbook.activity import events
-from rollbook.people import groups, memberships
+from rollbook.people import group_managers, groups, memberships
 from tests.api.conftest import Api, told
 from tests.cast import ADA, CLEO, DEACTIVATE, LEO, MONA, OTTO, scim_user
 from tests.conftest import OPERATOR
@@ -119,7 +119,7 @@ def test_two_companies_people_do_not_meet_in_a_group(api: Api, other: Api) -> No
         body = told(api.ask("PUT", f"/groups/{bakers}/{place}/{otto.id}"))
         assert body["detail"] == f"There is no user '{otto.id}' in this company."
     group = api.house.read(lambda tx: groups.get(tx, api.id, bakers))
-    assert api.house.read(lambda tx: (memberships.members(tx, group), memberships.managers(tx, group))) == ([], [])
+    assert api.house.read(lambda tx: (memberships.members(tx, group), group_managers.managers(tx, group))) == ([], [])
 
 
 def test_a_field_is_made_and_changed(api: Api) -> None:

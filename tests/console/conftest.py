@@ -64,7 +64,7 @@ def visitor(browser: Browser) -> Iterator[Callable[..., Trap]]:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             java_script_enabled=script,
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,  # type: ignore[arg-type]  # light or dark
             timezone_id=time_zone,
         )
         contexts.append(context)
@@ -73,7 +73,7 @@ def visitor(browser: Browser) -> Iterator[Callable[..., Trap]]:
 
         def on_dialog(dialog: object) -> None:
             trap.caught.append(f"dialog {dialog}")
-            dialog.dismiss()  # type: ignore[attr-defined]
+            dialog.dismiss()  # type: ignore[attr-defined]  # it is a Dialog
 
         trap.page.on("dialog", on_dialog)
         trap.page.on("console", lambda message: trap.caught.append(message.text) if message.type == "error" else None)

@@ -69,7 +69,7 @@ def test_what_a_person_typed_never_runs(
         assert acme.scim.post("/Users", json=scim_user(mean)).status_code == 201
         person(house, acme.id, Profile(f"n{name}", f"n{name}", script, script))
     issue = {"pepper": house.installation.pepper, "actor": OPERATOR, "now": clock.now()}
-    house.write(lambda tx: keys.issue(tx, acme.id, "scim", label=SCRIPTS[1], **issue))  # type: ignore[arg-type]
+    house.write(lambda tx: keys.issue(tx, acme.id, "scim", label=SCRIPTS[1], **issue))  # type: ignore[arg-type]  # its parts are of several types
     trap = visitor()
     page = trap.page
     sign_in(page, house, server, acme)

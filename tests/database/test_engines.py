@@ -137,7 +137,7 @@ def test_a_statement_is_compiled_once(database: Database, monkeypatch: pytest.Mo
     monkeypatch.setattr(compiler, "_compile", noted)
     for number in range(5):
         database.engine.write(put(str(number)))
-        assert database.engine.read(lambda tx, n=number: tx.one(GET, {"row": str(n)})) == ("x",)  # type: ignore[misc]
+        assert database.engine.read(lambda tx, n=number: tx.one(GET, {"row": str(n)})) == ("x",)  # type: ignore[misc]  # a lambda with a default
     assert compiled == [PUT, GET]
 
 

@@ -192,7 +192,7 @@ def test_a_table_that_begins_to_fill_is_counted(postgresql: PostgresEngine, monk
         postgresql.write(put(str(number)))
 
     def rows() -> float:
-        with psycopg.connect(postgresql._pool.conninfo) as connection:  # type: ignore[arg-type]
+        with psycopg.connect(postgresql._pool.conninfo) as connection:  # type: ignore[arg-type]  # ours is a text
             (counted,) = connection.execute(
                 "SELECT reltuples FROM pg_class WHERE relname = 'installation'"
             ).fetchone() or (-1,)
@@ -289,7 +289,7 @@ def test_a_connection_that_was_cut_is_told_and_replaced(postgresql: PostgresEngi
     def cut(tx: Tx) -> None:
         connection: Any = tx._connection
         pid = connection.info.backend_pid
-        with psycopg.connect(postgresql._pool.conninfo, autocommit=True) as other:  # type: ignore[arg-type]
+        with psycopg.connect(postgresql._pool.conninfo, autocommit=True) as other:  # type: ignore[arg-type]  # ours is a text
             other.execute("SELECT pg_terminate_backend(%s)", [pid])
         tx.one(GET, {"row": "a"})
 

@@ -57,7 +57,7 @@ def together(
 def commits(database: Database, works: list[Callable[[Tx], Any]]) -> int:
     """How many commits these waiting writes needed."""
     statements: list[str] = []
-    database.engine.write(lambda tx: tx._connection.set_trace_callback(statements.append))  # type: ignore[attr-defined]
+    database.engine.write(lambda tx: tx._connection.set_trace_callback(statements.append))  # type: ignore[attr-defined]  # SQLite's
     statements.clear()  # what was traced of that write itself
     together(database, works)
     return sum(statement.startswith("COMMIT") for statement in statements)

@@ -131,7 +131,7 @@ def test_no_kill_loses_or_halves_a_write(
             assert settle(ledgers, states(installation, company_id)) == []
             if kill % 5 == 4 or kill == KILLS - 1:
                 read = installation.database.engine.read
-                assert read(lambda tx, id_=company_id: history.contradictions(tx, id_)) == []  # type: ignore[misc]
+                assert read(lambda tx, id_=company_id: history.contradictions(tx, id_)) == []  # type: ignore[misc]  # a lambda with a default
             server.start()
     finally:
         server.kill()

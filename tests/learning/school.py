@@ -108,7 +108,7 @@ class School:
             assert task is not None, f"no {name} waits"
             if task.name == name:
                 return task
-            self.house.write(lambda tx, task=task: queue.finish(tx, task, now=clock.now()))  # type: ignore[misc]
+            self.house.write(lambda tx, task=task: queue.finish(tx, task, now=clock.now()))  # type: ignore[misc]  # a lambda with a default
 
     def run_due(self, name: str) -> None:
         """What the worker does with the next task of a name."""

@@ -80,7 +80,7 @@ def test_a_crowd_is_assigned_while_people_come_change_and_leave(
         while not done.done():
             number += 1
             began = time.perf_counter()
-            await database.write(lambda tx, n=number: _provision(tx, school, people, n, leavers), brief=True)  # type: ignore[misc]
+            await database.write(lambda tx, n=number: _provision(tx, school, people, n, leavers), brief=True)  # type: ignore[misc]  # a lambda with a default
             waits.append(time.perf_counter() - began)
             await asyncio.sleep(0.01)
             state = await database.read(lambda tx: group_assignments.get(tx, school.id, act.id))

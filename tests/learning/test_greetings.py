@@ -24,7 +24,7 @@ def work(school: School) -> list[str]:
         if task.name != "deliver_mail":
             asyncio.run(TASKS[task.name](database, task))
             done.append(task.name)
-        school.house.write(lambda tx, task=task: queue.finish(tx, task, now=clock.now()))  # type: ignore[misc]
+        school.house.write(lambda tx, task=task: queue.finish(tx, task, now=clock.now()))  # type: ignore[misc]  # a lambda with a default
     return done
 
 

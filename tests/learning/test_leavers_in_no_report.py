@@ -27,7 +27,7 @@ from rollbook import clock
 from rollbook.database import Tx, tables
 from rollbook.learning import reports
 from rollbook.learning.reports import EXPORTS, REPORTS, Filters, Report
-from rollbook.people import memberships
+from rollbook.people import group_managers, memberships
 from rollbook.people.authorization import Who
 from tests.conftest import OPERATOR
 from tests.learning.school import School
@@ -41,7 +41,7 @@ EXCEPTED = {
 COUNTS_ACTS = {"provisioning"}
 
 STATEMENTS = (Select, CompoundSelect, Insert, Update, Delete)
-DIALECTS = (SQLiteDialect_pysqlite(), PGDialect_psycopg())  # type: ignore[no-untyped-call]
+DIALECTS = (SQLiteDialect_pysqlite(), PGDialect_psycopg())  # type: ignore[no-untyped-call]  # SQLAlchemy does not type it
 NAMES_USERS = re.compile(r"\busers\b")
 # Whose rows tell of a person; a group's managers only say who asks.
 ABOUT_PEOPLE = {table.name for table in tables.metadata.tables.values() if "user_id" in table.c} - {"group_managers"}
@@ -51,7 +51,7 @@ def rooms() -> Iterator[ModuleType]:
     """Every module of learning, and the lists of groups."""
     for found in pkgutil.walk_packages(rollbook.learning.__path__, "rollbook.learning."):
         yield importlib.import_module(found.name)
-    yield memberships
+    yield from (memberships, group_managers)
 
 
 def statements(value: Any) -> Iterator[Any]:

@@ -117,7 +117,7 @@ def read_all_the_time(
         filters = Filters(location=chance.choice((None, "Lyon"))) if "location" in takes else Filters()
         before = absence.now()
         page = house.read(
-            lambda tx, name=name, filters=filters: reports.run(tx, who, name, filters, limit=200, today=today)  # type: ignore[misc]
+            lambda tx, name=name, filters=filters: reports.run(tx, who, name, filters, limit=200, today=today)  # type: ignore[misc]  # a lambda with a default
         )
         after = absence.now()
         gone = [one for one in people if before.get(one.user.id, 0) == after.get(one.user.id, -1)]

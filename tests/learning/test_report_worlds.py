@@ -73,7 +73,7 @@ def all_rows(house: House, who: Who, name: str, filters: Filters, limit: int) ->
     after: str | None = None
     while True:
         page = house.read(
-            lambda tx, after=after: reports.run(tx, who, name, filters, after=after, limit=limit, today=TODAY)  # type: ignore[misc]
+            lambda tx, after=after: reports.run(tx, who, name, filters, after=after, limit=limit, today=TODAY)  # type: ignore[misc]  # a lambda with a default
         )
         assert len(page.rows) <= limit
         assert all(len(row) == len(page.columns) for row in page.rows)

@@ -12,7 +12,7 @@ from rollbook.activity.events import Actor
 from rollbook.errors import Conflict, Forbidden, InvalidValue, NotFound
 from rollbook.learning import assignments, content, reports
 from rollbook.learning.reports import EXPORTS, REPORTS, Filters, Page, filters
-from rollbook.people import companies, field_values, fields, memberships, users
+from rollbook.people import companies, field_values, fields, group_managers, users
 from rollbook.people.authorization import Who
 from rollbook.people.profiles import Profile
 from tests.cast import CLEO, LEO, MONA, OTTO
@@ -187,7 +187,7 @@ def test_a_manager_reads_of_the_people_of_their_groups_alone(school: School) -> 
         school.assign(person, safety, due_on="2020-01-01")
     bakers = school.group(leo)
     school.group(cleo, name="Millers")
-    school.do(memberships.appoint, bakers, mona)
+    school.do(group_managers.appoint, bakers, mona)
     who = Who(school.id, Actor("user", mona.id), "manager")
     for name in ("learners", "gradebook", "overdue", "assignments"):
         assert {row["user_id"] for row in table(ask(school, name, who))} == {leo.id}, name

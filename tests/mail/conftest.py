@@ -45,7 +45,7 @@ class PostedSchool(School):
             if task is None:
                 return done
             await self.post.deliver(database, task)
-            await database.write(lambda tx, task=task: queue.finish(tx, task, now=clock.now()))  # type: ignore[misc]
+            await database.write(lambda tx, task=task: queue.finish(tx, task, now=clock.now()))  # type: ignore[misc]  # a lambda with a default
         return runs
 
     def by(self, port: int, **how: Any) -> PostedSchool:

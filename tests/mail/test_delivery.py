@@ -269,7 +269,7 @@ def test_a_server_that_closes_after_some_mails_is_asked_again_at_once(
         server.replies.pop("MAIL", None)
         original(connection)
 
-    server._speak = afresh  # type: ignore[method-assign]
+    server._speak = afresh  # type: ignore[method-assign]  # the sink of this test alone
     school.by(server.port).deliver()
     assert server.taken == 6
     assert server.connections > 1

@@ -137,7 +137,7 @@ def test_doctor_says_how_the_mail_is(address: dict[str, str], sink: Sink, monkey
     company_id = write(lambda tx: companies.create(tx, "acme", "Acme", actor=OPERATOR, now=clock.now())).id
     for profile in (ADA, MONA):
         write(
-            lambda tx, profile=profile: invitations.invite(  # type: ignore[misc]
+            lambda tx, profile=profile: invitations.invite(  # type: ignore[misc]  # a lambda with a default
                 tx, company_id, profile, "admin", pepper=installation.pepper, actor=OPERATOR, now=clock.now()
             )
         )

@@ -69,7 +69,7 @@ def fill(own: Installation, count: int) -> str:
                 users.archive(tx, user, actor=OPERATOR, now=clock.now())
 
     for first in range(0, count, 100):
-        write(lambda tx, first=first: work(tx, first))  # type: ignore[misc]
+        write(lambda tx, first=first: work(tx, first))  # type: ignore[misc]  # a lambda with a default
     return company_id
 
 

@@ -103,7 +103,6 @@ HEADERS: dict[str, dict[str, str | None]] = {
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
-_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def read(path: Path) -> Conversation:
@@ -187,7 +186,7 @@ class Player:
             elif name in unbound:
                 pattern += f"(?P={name})"
             else:
-                pattern += f"(?P<{name}>{_ID})"
+                pattern += f"(?P<{name}>{clock.ID.pattern})"
                 unbound.append(name)
         match = re.fullmatch(pattern + re.escape(expected[position:]), found) if isinstance(found, str) else None
         if match is None:
@@ -205,7 +204,7 @@ class Player:
                     tx,
                     self._tenant.id,
                     msgspec.convert(existing.user, Profile),
-                    role=existing.role,  # type: ignore[arg-type]
+                    role=existing.role,  # type: ignore[arg-type]  # a role, as the file has it
                     active=not existing.archived,
                     actor=OPERATOR,
                     now=clock.now(),

@@ -16,6 +16,7 @@ from typing import Any, Self
 import pytest
 
 from rollbook.okta.client import Client
+from rollbook.okta.conversation import Conversation
 from rollbook.okta.failures import OktaFailure
 from rollbook.okta.org_address import OrgAddress
 
@@ -127,7 +128,8 @@ def client(org: Org | OrgAddress, clock: Clock | None = None, **options: Any) ->
     """A client of the org that never really waits."""
     clock = clock or Clock()
     address = org.address if isinstance(org, Org) else org
-    return Client(address, TOKEN, **{"clock": clock, "sleep": clock.sleep, "jitter": lambda: 0.5, **options})
+    how = {"clock": clock, "sleep": clock.sleep, "jitter": lambda: 0.5, **options}
+    return Client(Conversation(address, TOKEN, **how))
 
 
 def reply(status: int, body: Any = None, *headers: str, media: str = "application/json", packed: bool = False) -> bytes:

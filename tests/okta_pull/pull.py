@@ -22,6 +22,7 @@ from rollbook.okta import changes, connections, field_map, runs
 from rollbook.okta.changes import Change
 from rollbook.okta.client import Client
 from rollbook.okta.connections import Connection, Wanted
+from rollbook.okta.conversation import Conversation
 from rollbook.okta.org_address import OrgAddress
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Purpose, Run
@@ -184,7 +185,7 @@ class Company:
             "sleep": self.org.clock.sleep,
             "jitter": lambda: 0.5,
         }
-        return Client(address, self.org.token, **{**how, **options})
+        return Client(Conversation(address, self.org.token, **{**how, **options}))
 
     # What came of it.
 

@@ -12,7 +12,7 @@ from rollbook import clock
 from rollbook.activity import events
 from rollbook.database import Tx, tables
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.okta import connections
+from rollbook.okta import connections, directory
 from rollbook.okta.connections import Connection, Wanted
 from tests.conftest import OPERATOR, House, Tenant
 
@@ -105,7 +105,7 @@ def test_another_org_wants_the_people_of_the_one_before_forgotten(house: House, 
     with pytest.raises(Conflict, match="forgotten"):
         configure(house, company_id, other)
     steps = []
-    while forgotten := house.write(lambda tx: connections.forget_people(tx, company_id)):
+    while forgotten := house.write(lambda tx: directory.forget_some(tx, company_id)):
         steps.append(forgotten)
     assert steps == [500, 500, 100]
     assert configure(house, company_id, other).org_url == other.org_url

@@ -71,7 +71,7 @@ def pull_with_app_list(company: Company, *records: dict[str, Any]) -> Run:
 
 def shown(company: Company, name: str) -> str:
     user = company.user(name)
-    return company.read(lambda tx: okta_view.views(tx, company.id, [user]))[user.id].status  # type: ignore[no-any-return]
+    return company.read(lambda tx: okta_view.views(tx, company.id, [user]))[user.id].status  # type: ignore[no-any-return]  # `read` returns whatever is read
 
 
 def test_whose_assignment_cannot_be_read_is_not_shown_as_unassigned(company: Company) -> None:

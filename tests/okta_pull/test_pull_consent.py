@@ -136,7 +136,7 @@ def test_whose_record_cannot_be_read_any_more_is_not_archived(company: Company) 
     run = leavers(company, *[f"l{number:02}" for number in range(12)])
     for number in (0, 5, 11):
         person = company.org.people[f"00ul{number:02}"]
-        person.user = replace(person.user, status="-")  # type: ignore[arg-type]
+        person.user = replace(person.user, status="-")  # type: ignore[arg-type]  # no status of Okta, which is meant
     run = approve_later(company, run, hours=1)
     assert run.state == "done"
     assert (run.counts["applied"], run.counts["passed_over"]) == (9, 3)

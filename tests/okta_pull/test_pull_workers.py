@@ -18,7 +18,8 @@ from rollbook.activity import queue
 from rollbook.activity.queue import Task
 from rollbook.database import Database, Tx
 from rollbook.okta import applying, runs
-from rollbook.okta.sync import LeaseLost, Sync
+from rollbook.okta.lease import LeaseLost
+from rollbook.okta.sync import Sync
 from rollbook.people import companies
 from tests.conftest import OPERATOR, House
 from tests.okta_pull.pull import Company, company_of, okta_user, state
@@ -88,7 +89,7 @@ class Worker(threading.Thread):
         try:
             while (slot := self._slots.now()) is not None:
                 self._company.write(
-                    lambda tx, slot=slot: runs.create_for_slot(tx, self._company.id, slot, now=clock.now())  # type: ignore[misc]
+                    lambda tx, slot=slot: runs.create_for_slot(tx, self._company.id, slot, now=clock.now())  # type: ignore[misc]  # a lambda with a default
                 )
                 task = self._company.claim()
                 if task is not None:

@@ -8,7 +8,7 @@ import pytest
 
 from rollbook.errors import InvalidValue, Misconfigured
 from rollbook.okta import sealing
-from rollbook.okta.client import checked_token
+from rollbook.okta.conversation import checked_token
 from tests.okta_pull.org import TOKEN
 
 SECRET, BEFORE, OTHER = (f"a secret of the tests, the {number}.".encode() for number in ("second", "first", "third"))

@@ -9,8 +9,9 @@ import pytest
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.okta import runs
+from rollbook.okta.lease import LeaseLost
 from rollbook.okta.runs import Run
-from rollbook.okta.sync import LeaseLost, Sync
+from rollbook.okta.sync import Sync
 from rollbook.people import alarms, exemptions, identity_links, users
 from tests.conftest import OPERATOR
 from tests.okta_pull.pull import ADMIN, Company, okta_user, state
@@ -342,7 +343,7 @@ def test_what_changed_since_the_plan_is_passed_over(company: Company) -> None:
         for name, title in (("leo", "Baker"), ("cleo", "Chef")):
             user = company.user(name)
             company.write(
-                lambda tx, user=user, title=title: users.set_fields(  # type: ignore[misc]
+                lambda tx, user=user, title=title: users.set_fields(  # type: ignore[misc]  # a lambda with a default
                     tx, user, {"job_title": title}, actor=ADMIN, now=clock.now()
                 )
             )

@@ -58,7 +58,7 @@ def test_the_token_is_found_nowhere(place: Place) -> None:
     with httpx2.Client(base_url=server.url, auth=("acme", api_key(place)), timeout=30, verify=PLAIN) as http:
 
         def ask(method: str, path: str, **how: object) -> httpx2.Response:
-            answer = http.request(method, path, **how)  # type: ignore[arg-type]
+            answer = http.request(method, path, **how)  # type: ignore[arg-type]  # its parts are of several types
             said.append(answer.content)
             return answer
 
@@ -68,7 +68,7 @@ def test_the_token_is_found_nowhere(place: Place) -> None:
             if number == 2:
                 place.org.faults.by(lambda request: "401")
             run_id = ask("POST", "/api/v1/okta/runs", json={"purpose": "sync"}).json()["id"]
-            wait_for(lambda run_id=run_id: ask("GET", f"/api/v1/okta/runs/{run_id}").json()["ended_at"])  # type: ignore[misc]
+            wait_for(lambda run_id=run_id: ask("GET", f"/api/v1/okta/runs/{run_id}").json()["ended_at"])
             place.org.faults.clear()
         processes += listed()
         ask("PATCH", "/api/v1/okta/connection", json={"token": TOKEN, "most_people": 5})

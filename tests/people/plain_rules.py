@@ -124,7 +124,7 @@ def depth(rule: Rule) -> int:
 def names(customs: Mapping[str, str], groups: Mapping[str, str]) -> Names:
     """Names of fields (`custom.ID` to type) that are called as their id, and of groups."""
     return Names(
-        tuple(Custom(field[7:], field[7:], type_, lambda text: text) for field, type_ in customs.items()),  # type: ignore[arg-type]
+        tuple(Custom(field[7:], field[7:], type_, lambda text: text) for field, type_ in customs.items()),  # type: ignore[arg-type]  # a type of field, as the record has it
         groups,
     )
 

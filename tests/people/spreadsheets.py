@@ -91,7 +91,7 @@ def another(house: House) -> Company:
 
 def person(user: User) -> Who:
     """Somebody signed in."""
-    return Who(user.company_id, Actor("user", user.id), user.role)  # type: ignore[arg-type]
+    return Who(user.company_id, Actor("user", user.id), user.role)  # type: ignore[arg-type]  # a role, as the record has it
 
 
 def key(company: Company) -> Who:

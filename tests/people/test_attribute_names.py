@@ -76,7 +76,7 @@ def test_a_field_keeps_its_name_in_scim_whatever_becomes_of_it(house: House, com
                 fields.named(tx, company_id, of),
                 actor=OPERATOR,
                 now=clock.now(),
-                **changes,  # type: ignore[arg-type]
+                **changes,  # type: ignore[arg-type]  # its parts are of several types
             )
         )
 

@@ -10,7 +10,7 @@ from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import Forbidden
-from rollbook.people import authorization, companies, groups, memberships, users
+from rollbook.people import authorization, companies, group_managers, groups, memberships, users
 from rollbook.people.authorization import Target, Who
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -73,7 +73,7 @@ def scene(house: House, company_id: str) -> dict[str, Any]:
             memberships.join(tx, made["managed"], made[name], **how)
         memberships.join(tx, made["group"], made["learner's"], **how)
         for role in ("manager", "admin"):
-            memberships.appoint(tx, made["managed"], made[role], **how)
+            group_managers.appoint(tx, made["managed"], made[role], **how)
         other = companies.create(tx, f"umbra-{clock.new_id()[:18]}", "Umbra", **how)
         made["otto"] = hire(other.id, "otto", "learner")
         made["foreign group"] = groups.create(tx, other.id, "Managed", **how)
@@ -164,7 +164,7 @@ def test_a_refusal_says_what_would_be_needed(house: House, company_id: str, scen
 def test_a_manager_who_was_dismissed_reaches_nobody(house: House, company_id: str, scene: dict[str, Any]) -> None:
     mona: User = scene["manager"]
     who, target = Who(company_id, Actor("user", mona.id), "manager"), Target(user=scene["member"])
-    house.write(lambda tx: memberships.dismiss(tx, scene["managed"], mona, actor=OPERATOR, now=clock.now()))
+    house.write(lambda tx: group_managers.dismiss(tx, scene["managed"], mona, actor=OPERATOR, now=clock.now()))
     assert not house.read(lambda tx: authorization.allowed(tx, who, "see_people", target))
 
 

@@ -118,7 +118,7 @@ def test_an_export_makes_the_same_people_in_another_company(company: Company, ho
     company.field("Region")
     region = company.field("Size", "number")
     for profile, role in ((ADA, "admin"), (LEO, "learner"), (MONA, "manager")):
-        company.do(field_values.set_value, company.hire(profile, role), region, "7.5")  # type: ignore[arg-type]
+        company.do(field_values.set_value, company.hire(profile, role), region, "7.5")  # type: ignore[arg-type]  # a role
     company.do(users.archive, company.named("mona@acme.example"))
     twin = another(house)
     twin.field("Size", "number")

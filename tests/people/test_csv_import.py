@@ -10,7 +10,7 @@ from rollbook import clock
 from rollbook.activity.events import Actor
 from rollbook.database.tables import outbox
 from rollbook.errors import InvalidValue
-from rollbook.people import deletion, field_values, groups, memberships, record, users
+from rollbook.people import deletion, field_values, group_managers, groups, memberships, record, users
 from rollbook.people.profiles import Profile
 from tests import history
 from tests.cast import ADA, CLEO, LEO, MONA, OTTO
@@ -366,7 +366,7 @@ def test_a_manager_changes_the_learners_of_their_groups_alone(company: Company) 
     mona, leo, cleo = company.hire(MONA, "manager"), company.hire(), company.hire(CLEO)
     bakers = company.do(groups.create, company.id, "Bakers")
     company.do(memberships.join, bakers, leo)
-    company.do(memberships.appoint, bakers, mona)
+    company.do(group_managers.appoint, bakers, mona)
     text = (
         "email,given_name,family_name,location,role\n"
         "leo@acme.example,,,Turin,\n"

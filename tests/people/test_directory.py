@@ -9,7 +9,17 @@ import pytest
 from rollbook.database import Tx
 from rollbook.database.tables import group_members
 from rollbook.database.tables import groups as groups_table
-from rollbook.people import deletion, directory, erasure, field_values, fields, groups, memberships, users
+from rollbook.people import (
+    deletion,
+    directory,
+    erasure,
+    field_values,
+    fields,
+    group_managers,
+    groups,
+    memberships,
+    users,
+)
 from rollbook.people.groups import Group
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -111,9 +121,9 @@ def test_a_group_is_who_is_in_it_now(company: Company, house: House) -> None:
         """A rule was built anew: another version counts, in which Mona is and Leo is not."""
         ids = {"company_id": company.id, "group_id": bakers.id}
         row = {**ids, "version": 1, "user_id": mona.id, "joined_at": "2026-11-24T06:00:00.000000Z"}
-        tx.search(group_members.insert().values(row).returning(group_members.c.user_id))  # type: ignore[arg-type]
+        tx.search(group_members.insert().values(row).returning(group_members.c.user_id))
         switched = groups_table.update().where(groups_table.c.company_id == company.id, groups_table.c.id == bakers.id)
-        tx.search(switched.values(version=1).returning(groups_table.c.id))  # type: ignore[arg-type]
+        tx.search(switched.values(version=1).returning(groups_table.c.id))
 
     house.write(rebuilt)
     assert listed(company, group_id=bakers.id) == ["Mona"]
@@ -125,7 +135,7 @@ def test_a_manager_s_list_is_the_people_of_their_groups(company: Company, house:
     for group, user in ((bakers, leo), (drivers, leo), (drivers, cleo), (closed, ada)):
         company.do(memberships.join, group, user)
     for group in (bakers, drivers, closed):
-        company.do(memberships.appoint, group, mona)
+        company.do(group_managers.appoint, group, mona)
     company.do(groups.archive, closed)
     assert listed(company, managed_by=mona.id) == ["Leo", "Cleo"]
     assert listed(company, managed_by=mona.id, group_id=bakers.id) == ["Leo"]

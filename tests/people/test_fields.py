@@ -150,7 +150,7 @@ def test_choices_belong_to_choices_alone(company: Company) -> None:
         {"type_": "choice", "choices": ["a\nb"]},
     ):
         with pytest.raises(InvalidValue):
-            company.field(**how)  # type: ignore[arg-type]
+            company.field(**how)
     assert company.field(type_="choice", choices=["North", " ", "South", "North"]).choices == ("North", "South")
 
 

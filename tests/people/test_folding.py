@@ -100,7 +100,7 @@ def test_every_letter_is_judged_alike_by_uniqueness_filter_and_link(house: House
             judge(tx, number, letter, other)
 
     for first in range(0, len(PAIRS), STEP):
-        house.write(lambda tx, first=first: some(tx, first))  # type: ignore[misc]
+        house.write(lambda tx, first=first: some(tx, first))  # type: ignore[misc]  # a lambda with a default
     assert wrong == []
     assert any(not same(*pair) for pair in PAIRS)
     assert sum(same(*pair) for pair in PAIRS) > 1_000

@@ -11,7 +11,7 @@ import pytest
 from rollbook import clock
 from rollbook.activity import events
 from rollbook.errors import Conflict, InvalidValue, NotFound
-from rollbook.people import companies, deletion, erasure, groups, memberships, users
+from rollbook.people import companies, deletion, erasure, group_managers, groups, memberships, users
 from rollbook.people.groups import Group
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
@@ -97,19 +97,19 @@ def test_joining_and_leaving_are_told_once(company: Company) -> None:
 
 def test_an_archived_person_is_in_no_list_and_no_count_and_comes_back_into_both(company: Company) -> None:
     bakers, leo, mona = company.group(), company.hire(), company.hire(MONA, "manager")
-    for verb, user in ((memberships.join, leo), (memberships.join, mona), (memberships.appoint, mona)):
+    for verb, user in ((memberships.join, leo), (memberships.join, mona), (group_managers.appoint, mona)):
         company.do(verb, bakers, user)
     both = [bakers, company.everyone()]
     assert company.ask(memberships.sizes, company.id, both) == {bakers.id: 2, both[1].id: 2}
     leo, mona = company.do(users.archive, leo), company.do(users.archive, mona)
     assert company.ask(memberships.sizes, company.id, both) == {bakers.id: 0, both[1].id: 0}
     assert company.members(bakers) == company.members(both[1]) == []
-    assert company.ask(memberships.managers, bakers) == []
+    assert company.ask(group_managers.managers, bakers) == []
     company.do(users.restore, leo)
     company.do(users.restore, mona)
     assert company.ask(memberships.sizes, company.id, both) == {bakers.id: 2, both[1].id: 2}
     assert company.members(bakers) == [leo.id, mona.id]
-    assert [manager.id for manager in company.ask(memberships.managers, bakers)] == [mona.id]
+    assert [manager.id for manager in company.ask(group_managers.managers, bakers)] == [mona.id]
 
 
 def test_members_come_in_pages(company: Company) -> None:
@@ -128,7 +128,7 @@ def test_everyone_is_nobody_s_to_change(company: Company) -> None:
     for verb, of in (
         (memberships.join, leo),
         (memberships.leave, leo),
-        (memberships.appoint, mona),
+        (group_managers.appoint, mona),
         (groups.rename, "All"),
     ):
         with pytest.raises(Conflict):
@@ -141,14 +141,14 @@ def test_everyone_is_nobody_s_to_change(company: Company) -> None:
 def test_only_who_may_manage_is_appointed(company: Company) -> None:
     bakers, leo, mona = company.group(), company.hire(), company.hire(MONA, "manager")
     with pytest.raises(InvalidValue, match="make them a manager first"):
-        company.do(memberships.appoint, bakers, leo)
-    assert [company.do(memberships.appoint, bakers, mona) for _ in range(2)] == [True, False]
-    assert company.ask(memberships.managed_by, company.id, mona.id) == {bakers.id: "Bakers"}
+        company.do(group_managers.appoint, bakers, leo)
+    assert [company.do(group_managers.appoint, bakers, mona) for _ in range(2)] == [True, False]
+    assert company.ask(group_managers.managed_by, company.id, mona.id) == {bakers.id: "Bakers"}
     mona = company.do(users.set_role, mona, "learner")
-    assert company.ask(memberships.managers, bakers) == []
+    assert company.ask(group_managers.managers, bakers) == []
     mona = company.do(users.set_role, mona, "manager")
-    assert [manager.id for manager in company.ask(memberships.managers, bakers)] == [mona.id]
-    assert [company.do(memberships.dismiss, bakers, mona) for _ in range(2)] == [True, False]
+    assert [manager.id for manager in company.ask(group_managers.managers, bakers)] == [mona.id]
+    assert [company.do(group_managers.dismiss, bakers, mona) for _ in range(2)] == [True, False]
     assert [kind for kind, _ in company.told(mona)] == ["GroupManagerAppointed", "GroupManagerDismissed"]
 
 
@@ -180,11 +180,11 @@ def test_an_archived_group_frees_its_name_and_keeps_its_people(company: Company)
 def test_a_deleted_person_joins_nothing_and_an_erased_one_is_in_nothing(company: Company) -> None:
     bakers, ada = company.group(), company.hire(ADA, "admin")
     company.do(memberships.join, bakers, ada)
-    company.do(memberships.appoint, bakers, ada)
+    company.do(group_managers.appoint, bakers, ada)
     ada = company.do(deletion.delete, ada)
-    for verb in (memberships.join, memberships.appoint):
+    for verb in (memberships.join, group_managers.appoint):
         with pytest.raises(Conflict):
             company.do(verb, bakers, ada)
     assert company.ask(memberships.groups_of, ada) == {bakers.id: "Bakers"}
     company.do(erasure.erase, ada)
-    assert company.ask(memberships.groups_of, ada) == company.ask(memberships.managed_by, company.id, ada.id) == {}
+    assert company.ask(memberships.groups_of, ada) == company.ask(group_managers.managed_by, company.id, ada.id) == {}

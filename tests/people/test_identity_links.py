@@ -270,7 +270,7 @@ def test_what_no_rule_recorded_is_not_undone(house: House, company_id: str) -> N
         name = f"leo{number}@acme.example"
         profile = msgspec.structs.replace(LEO, user_name=name, email=name, external_id=external_id)
         leo = house.write(
-            lambda tx, p=profile, linked=link == "linked": users.create(  # type: ignore[misc]
+            lambda tx, p=profile, linked=link == "linked": users.create(  # type: ignore[misc]  # a lambda with a default
                 tx, company_id, p, linked=linked, actor=OPERATOR, now=clock.now()
             )
         )

@@ -123,7 +123,7 @@ def test_a_revoked_key_is_ended_at_once_and_the_other_lives_on(house: House, com
     old, old_text = issue(house, company_id)
     new, new_text = issue(house, company_id)
     revoke = [
-        house.write(lambda tx, at=at: keys.revoke(tx, company_id, old.id, actor=OPERATOR, now=at))  # type: ignore[misc]
+        house.write(lambda tx, at=at: keys.revoke(tx, company_id, old.id, actor=OPERATOR, now=at))  # type: ignore[misc]  # a lambda with a default
         for at in (NOW, NOW + timedelta(days=1))
     ]
     assert revoke[0] == revoke[1]
@@ -196,7 +196,7 @@ def test_what_a_flush_could_not_store_is_stored_by_the_next(house: House, compan
         async def write(self, fn: object) -> None:
             raise Away
 
-    use._database, there = Database(), use._database  # type: ignore[assignment]
+    use._database, there = Database(), use._database  # type: ignore[assignment]  # a database that is away
     with pytest.raises(Away):
         asyncio.run(use.flush())
     use._database = there

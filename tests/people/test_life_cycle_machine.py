@@ -203,7 +203,7 @@ class LifeCycle(RuleBasedStateMachine):
         """Somebody made in Learning, and perhaps the first that a client writes to them."""
         company = self.sides[side]
         sent = sent | {"external_id": None, "nick_name": None}
-        profile = Profile(**{name: value for name, value in sent.items() if name != "nick_name"})  # type: ignore[arg-type]
+        profile = Profile(**{name: value for name, value in sent.items() if name != "nick_name"})  # type: ignore[arg-type]  # its parts are of several types
         try:
             company.life._refuse_taken(None, sent, True)
         except Refused:
@@ -329,7 +329,7 @@ class LifeCycle(RuleBasedStateMachine):
         for company in self.sides:
             id_ = company.id
             found, told, lines, wrong = self.house.read(
-                lambda tx, id_=id_: (  # type: ignore[misc]
+                lambda tx, id_=id_: (  # type: ignore[misc]  # a lambda with a default
                     history.rows(tx, users, id_),
                     history.events_of(tx, id_),
                     history.lines_of(tx, id_),
@@ -509,8 +509,8 @@ def test_a_life_of_everything_keeps_the_promises(machine: type[LifeCycle], seen:
             step
             for number, first in enumerate(("POST", "PUT", "PATCH"))
             for step in (
-                lambda first=first: life.account_of_before(1, 0, ada, first),  # type: ignore[misc]
-                lambda number=number: life.delete(1, 0, number),  # type: ignore[misc]
+                lambda first=first: life.account_of_before(1, 0, ada, first),
+                lambda number=number: life.delete(1, 0, number),
             )
         ),
         lambda: life.put(1, 0, 0, ada, True, False, False),  # refused: deleted

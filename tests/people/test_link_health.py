@@ -143,7 +143,7 @@ def test_two_people_of_one_name_are_named_and_a_person_chooses(house: House, com
     leo = hire(house, company_id)
     house.write(lambda tx: okta_rows.connect(tx, company_id))
     for okta_id in ("00ub", "00ua"):
-        house.write(lambda tx, id_=okta_id: okta_rows.person(tx, company_id, id_, LEO.user_name))  # type: ignore[misc]
+        house.write(lambda tx, id_=okta_id: okta_rows.person(tx, company_id, id_, LEO.user_name))  # type: ignore[misc]  # a lambda with a default
     entry = entry_of(house, leo)
     assert entry.okta_status == "unknown"
     assert "00ua, 00ub" in entry.reason
@@ -214,8 +214,8 @@ def test_who_is_linked_or_gone_is_not_listed(house: House, acme: Tenant) -> None
     house.write(lambda tx: users.archive(tx, mona, actor=OPERATOR, now=clock.now()))
     assert listed(house, acme.id) == []
     for user_id in (made, mona.id):
-        user = house.read(lambda tx, id_=user_id: users.get(tx, acme.id, id_))  # type: ignore[misc]
-        assert house.read(lambda tx, u=user: link_health.of_user(tx, u, now=clock.now())) is None  # type: ignore[misc]
+        user = house.read(lambda tx, id_=user_id: users.get(tx, acme.id, id_))  # type: ignore[misc]  # a lambda with a default
+        assert house.read(lambda tx, u=user: link_health.of_user(tx, u, now=clock.now())) is None  # type: ignore[misc]  # a lambda with a default
 
 
 def crowd(house: House, company_id: str, size: int) -> list[User]:

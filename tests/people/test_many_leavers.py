@@ -84,7 +84,7 @@ def settle_in(installation: Installation) -> tuple[str, str, dict[str, str], tup
 
     for first in range(0, LEAVERS + STAYERS, 100):
         numbers = range(first, min(first + 100, LEAVERS + STAYERS))
-        write(lambda tx, numbers=numbers: [arrive(tx, number) for number in numbers])  # type: ignore[misc]
+        write(lambda tx, numbers=numbers: [arrive(tx, number) for number in numbers])  # type: ignore[misc]  # a lambda with a default
     write(settle_others)
     return company_id, ada, sessions, auth
 

@@ -12,7 +12,7 @@ from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import Conflict
-from rollbook.people import deletion, field_values, fields, groups, memberships, returners, users
+from rollbook.people import deletion, field_values, fields, group_managers, groups, memberships, returners, users
 from rollbook.people.profiles import Profile
 from rollbook.people.record import User
 from tests.cast import ADA, LEO, MONA
@@ -58,7 +58,7 @@ def test_whoever_is_joined_has_the_groups_and_fields_of_before(house: House, com
     def before(tx: Tx) -> None:
         for group in (bakers, cooks):
             memberships.join(tx, group, old, **how)
-        memberships.appoint(tx, bakers, old, **how)
+        group_managers.appoint(tx, bakers, old, **how)
         groups.archive(tx, cooks, **how)
         for field, value in ((region, "North"), (size, "7")):
             field_values.set_value(tx, old, field, value, **how)
@@ -69,7 +69,7 @@ def test_whoever_is_joined_has_the_groups_and_fields_of_before(house: House, com
     house.write(lambda tx: field_values.set_value(tx, new, size, "8", **how))
     assert join(house, old, new).id == new.id
     assert house.read(lambda tx: memberships.groups_of(tx, new)) == {bakers.id: "Bakers"}
-    assert house.read(lambda tx: memberships.managed_by(tx, company_id, new.id)) == {}
+    assert house.read(lambda tx: group_managers.managed_by(tx, company_id, new.id)) == {}
     assert house.read(lambda tx: field_values.custom_of(tx, new)) == {"Region": "North", "Size": "8"}
     told = [event.kind for event in house.read(lambda tx: events.of_subject(tx, company_id, new.id))]
     assert told[-3:] == ["UserJoined", "GroupJoined", "UserFieldChanged"]

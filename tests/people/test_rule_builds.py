@@ -300,7 +300,7 @@ def look_back(company: Company, group: Group) -> None:
     after: str | None = ""
     while after is not None:
         after = company.house.write(
-            lambda tx, after=after: second_looks.look_back(  # type: ignore[misc]
+            lambda tx, after=after: second_looks.look_back(  # type: ignore[misc]  # a lambda with a default
                 tx, company.id, group.id, version, after=after, until="g", now=clock.now()
             )
         )
@@ -339,7 +339,7 @@ async def _look_back_task(company: Company) -> None:
     later = clock.moment(clock.later(clock.now(), seconds=90))
     while task := await database.write(lambda tx: queue.claim(tx, company.id, now=later)):
         await TASKS[task.name](database, task)
-        await database.write(lambda tx, task=task: queue.finish(tx, task, now=later))  # type: ignore[misc]
+        await database.write(lambda tx, task=task: queue.finish(tx, task, now=later))  # type: ignore[misc]  # a lambda with a default
 
 
 def test_how_far_a_build_is_can_be_read(company: Company) -> None:

@@ -240,7 +240,7 @@ def test_the_actor_of_one_company_s_key_is_never_another_s(acme: Tenant, umbra: 
     acme.scim.post("/Users", json=scim_user(LEO))
     umbra.scim.post("/Users", json=scim_user(LEO))
     for tenant in (acme, umbra):
-        lines = house.read(lambda tx, id_=tenant.id: history.events_of(tx, id_))  # type: ignore[misc]
+        lines = house.read(lambda tx, id_=tenant.id: history.events_of(tx, id_))  # type: ignore[misc]  # a lambda with a default
         actors = {line["actor"] for line in lines if line["kind"] == "UserCreated"}
         assert actors == {str(Actor("scim", tenant.key_id))}
         assert json.dumps(lines).count(tenant.id) >= 1

@@ -306,17 +306,17 @@ def test_nobody_is_found_by_a_look_up_in_another_company(staff: Staff, house: Ho
 def test_the_operator_s_lists_hold_one_company_s_people(staff: Staff, house: House) -> None:
     other = house.write(lambda tx: companies.create(tx, clock.new_id(), "Umbra", actor=OPERATOR, now=clock.now()))
     for profile in (LEO, MONA):
-        house.write(lambda tx, p=profile: users.create(tx, other.id, p, actor=OPERATOR, now=clock.now()))  # type: ignore[misc]
+        house.write(lambda tx, p=profile: users.create(tx, other.id, p, actor=OPERATOR, now=clock.now()))  # type: ignore[misc]  # a lambda with a default
     leo, mona = staff.hire(), staff.do(users.archive, staff.hire(MONA))
     staff.do(deletion.delete, staff.hire(ADA))
-    lists = [house.read(lambda tx, a=a: search.everybody(tx, staff.company_id, archived=a)) for a in (False, True)]  # type: ignore[misc]
+    lists = [house.read(lambda tx, a=a: search.everybody(tx, staff.company_id, archived=a)) for a in (False, True)]  # type: ignore[misc]  # a lambda with a default
     assert lists == [[leo], [mona]]
 
 
 def test_a_person_is_named_by_id_user_name_or_e_mail(staff: Staff) -> None:
     leo = staff.hire(say(LEO, user_name="ll"))
     for name in (leo.id, "LL", "Leo@acme.example"):
-        assert staff.house.read(lambda tx, name=name: search.named(tx, staff.company_id, name)) == leo  # type: ignore[misc]
+        assert staff.house.read(lambda tx, name=name: search.named(tx, staff.company_id, name)) == leo  # type: ignore[misc]  # a lambda with a default
     archived = staff.do(users.archive, leo)
     newcomer = staff.hire(say(LEO, user_name="new", external_id=None))
     assert staff.house.read(lambda tx: search.named(tx, staff.company_id, LEO.email)) == newcomer

@@ -106,7 +106,7 @@ def test_a_request_costs_so_many_statements(
     def ask() -> Heard:
         sent = None if body is None else body_of(body)
         of = {"headers": headers, "query": query.encode(), "body": sent}
-        return asyncio.run(ask_door(door, method, f"/scim/v2/Users{target}", **of))  # type: ignore[arg-type]
+        return asyncio.run(ask_door(door, method, f"/scim/v2/Users{target}", **of))  # type: ignore[arg-type]  # its parts are of several types
 
     with counted(house, monkeypatch) as given:
         heard = ask()

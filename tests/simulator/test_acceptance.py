@@ -70,7 +70,7 @@ def test_a_visit_that_is_broken_off_still_tidies_up(server: str) -> None:
         if current.name == "Assign (wizard)":
             break
     assert len(users(server)) == 3
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()  # type: ignore[attr-defined]  # it is a generator
     assert users(server) == []
 
 
@@ -157,7 +157,7 @@ def test_a_server_that_says_yes_and_does_nothing_is_found_out(
     def lazy(client: httpx2.Client, verb: str, url: str, **options: object) -> httpx2.Response:
         if verb == method:
             return httpx2.Response(204, request=httpx2.Request(verb, url))
-        return honest(client, verb, url, **options)  # type: ignore[arg-type]
+        return honest(client, verb, url, **options)  # type: ignore[arg-type]  # its parts are of several types
 
     monkeypatch.setattr(httpx2.Client, "request", lazy)
     steps = list(acceptance(server, "acme", "a-key"))

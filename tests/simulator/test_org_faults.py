@@ -196,7 +196,7 @@ def test_faults_end_when_they_are_cleared_and_a_wrong_name_is_refused(org: Org, 
     org.faults.clear()
     assert reader.ids(reader.group()) == IDS
     with pytest.raises(ValueError, match="There is no fault 502"):
-        org.faults.next("502")  # type: ignore[arg-type]
+        org.faults.next("502")  # type: ignore[arg-type]  # that is the test
 
 
 def test_every_fault_is_explained_in_the_docs(pytestconfig: pytest.Config) -> None:

@@ -26,7 +26,7 @@ def scim_error(status: int, detail: str) -> str:
 
 
 def wire_to(base_url: str, **options: object) -> Wire:
-    return Wire(**{"base_url": base_url, "user": "acme", "key": "a-key", **options})  # type: ignore[arg-type]
+    return Wire(**{"base_url": base_url, "user": "acme", "key": "a-key", **options})  # type: ignore[arg-type]  # its parts are of several types
 
 
 def test_a_get_has_oktas_headers_and_no_content_type() -> None:

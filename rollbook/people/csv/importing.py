@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -61,7 +62,7 @@ class Import:
         """What `run` would do with each row, in their order; nothing is written."""
         seen = Seen()
         for rows in self._batches():
-            draft, plans = self._engine.read(lambda tx, rows=rows: self._planned(tx, rows, seen, lock=False))  # type: ignore[misc]
+            draft, plans = self._engine.read(partial(self._planned, rows=rows, seen=seen, lock=False))
             seen.keep(draft, names=True)
             yield from self._in_order(rows, plans)
 
@@ -69,7 +70,7 @@ class Import:
         """Carries out each row, all of it or nothing, and says what became of it, in their order."""
         seen = Seen()
         for rows in self._batches():
-            draft, plans = self._engine.read(lambda tx, rows=rows: self._planned(tx, rows, seen, lock=False))  # type: ignore[misc]
+            draft, plans = self._engine.read(partial(self._planned, rows=rows, seen=seen, lock=False))
             done = {plan.row: plan for plan in plans}
             waiting = [(row, said) for row, said in rows if not isinstance(said, Problem) and done[row].work]
             while waiting:

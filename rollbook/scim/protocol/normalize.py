@@ -158,7 +158,7 @@ def _convert_number(attribute: Attribute, value: Any, prefix: str) -> int | floa
     whole = attribute.type == "integer"
     kind = type(value)
     if kind is int or (kind is float and not whole):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # its type was looked at just now
     if kind is float and value.is_integer():
         return int(value)
     if kind is str:

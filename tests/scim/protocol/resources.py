@@ -9,7 +9,7 @@ ROLLBOOK_USER = "urn:ietf:params:scim:schemas:extension:rollbook:2.0:User"
 
 
 def text(name: str, **rest: object) -> Attribute:
-    return Attribute(name, **rest)  # type: ignore[arg-type]
+    return Attribute(name, **rest)  # type: ignore[arg-type]  # its parts are of several types
 
 
 def listed(name: str, *more: Attribute) -> Attribute:

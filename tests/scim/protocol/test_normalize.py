@@ -236,7 +236,7 @@ def test_a_value_that_cannot_be_of_its_type_is_refused_by_name(
 
 def test_a_document_that_is_no_object_is_refused() -> None:
     with pytest.raises(InvalidSyntax):
-        canonical(USER, [])  # type: ignore[arg-type]
+        canonical(USER, [])  # type: ignore[arg-type]  # that is the test
 
 
 def test_a_refusal_never_shows_a_text_that_was_sent() -> None:
