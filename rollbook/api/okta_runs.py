@@ -13,7 +13,7 @@ from rollbook.api.operation import router
 from rollbook.api.paging import Page, Paging
 from rollbook.api.shapes import Body, Id, Instant, Shape
 from rollbook.database import Tx
-from rollbook.okta import changes, connections, runs
+from rollbook.okta import approval, changes, connections, runs
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Purpose, State
 from rollbook.people.authorization import Who
@@ -34,6 +34,7 @@ class Run(Shape):
     )
     counts: dict[str, int] = Field(description="How many of what, so far.", examples=[{}])
     reason: str | None = Field(description="Why it is held, or did not end as done, and what to do.")
+    question: int | None = Field(description="Which yes it waits for, 1 the first; null: for none.")
     asked_by: str = Field(examples=["schedule"])
     approved_by: str | None
     created_at: Instant
@@ -129,11 +130,22 @@ async def plan(call: TheCall, run_id: str, asked: Annotated[Part, Query()]) -> P
 
 
 @routes.post("/{run_id}/approve", operation_id="approve_okta_run", summary="Say yes to a held run", status_code=202)
-async def approve(call: TheCall, run_id: str) -> Run:
-    """It carries out what it planned; each person is looked at once more before anything is done to them."""
+async def approve(
+    call: TheCall,
+    run_id: str,
+    question: Annotated[
+        int | None, Query(ge=1, le=1000, description="The run's question; the first need not be named.")
+    ] = None,
+) -> Run:
+    """It carries out what it planned; each person is looked at once more before anything is done to them.
+
+    A run may ask more than once: first for everything, then for what concerns privileged people. A yes to a question
+    that is no longer asked is refused.
+    """
 
     def work(tx: Tx, who: Who) -> Run:
-        return Run.show(runs.approve(tx, who.company_id, run_id, actor=who.actor, now=call.now))
+        approved = approval.approve(tx, who.company_id, run_id, question=question, actor=who.actor, now=call.now)
+        return Run.show(approved)
 
     return await call.write("run_okta", work)
 

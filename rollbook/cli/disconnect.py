@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rollbook import clock
-from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, show
+from rollbook.cli.output import OPERATOR, Json, Subdomain, Yes, card, opened, show
 from rollbook.cli.user_record import as_json
 from rollbook.database import Tx
 from rollbook.people import companies, disconnecting
@@ -28,7 +28,7 @@ def disconnect(
     source: Annotated[str, typer.Argument(help="scim (Okta's provisioning) or okta (the standard integration).")],
     people: Annotated[str, typer.Option(help="What becomes of its people: keep, archive or hand-over.")],
     preview: Annotated[bool, typer.Option("--preview", help="Only show what it would be about.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Switch a source of people off: its keys are revoked, or its token is deleted.

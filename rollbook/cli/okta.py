@@ -16,7 +16,7 @@ from rich.text import Text
 
 from rollbook import clock
 from rollbook.cli import okta_fields, okta_runs
-from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, read, show, write
+from rollbook.cli.output import OPERATOR, Json, Subdomain, Yes, card, line, opened, read, show, write
 from rollbook.database import Tx
 from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
@@ -32,8 +32,6 @@ okta_runs.add_to(app)
 
 STDIN = ("-",)
 NONE = "none"  # what an option says that takes something away
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command(

@@ -18,12 +18,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.cli import okta_plan
-from rollbook.cli.output import OPERATOR, Json, Subdomain, card, opened, read, show, stay_at_work, table
+from rollbook.cli.output import OPERATOR, Json, Subdomain, Yes, card, opened, read, show, stay_at_work, table
 from rollbook.database import Tx
 from rollbook.errors import Conflict
 from rollbook.installation import Installation
 from rollbook.jobs.pulling import ALONE, Pulls
-from rollbook.okta import attention, changes, connections, runs, strangers
+from rollbook.okta import approval, attention, changes, connections, runs, strangers
+from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import companies
 
@@ -61,11 +62,24 @@ def sync(subdomain: Subdomain, json: Json = False) -> None:
     _tell(ended, subdomain, json)
 
 
-def approve(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
-    """Say yes to a run that is held: it carries out what it planned. `okta plan` shows what that is."""
+def approve(subdomain: Subdomain, run_id: RunId, yes: Yes = False, json: Json = False) -> None:
+    """Say yes to a run that is held: it carries out what it planned. `okta plan` shows what that is. At a terminal you
+    are asked once more; elsewhere the command is the yes. What concerns privileged people may need another one.
+    """
+
+    def look(tx: Tx) -> tuple[str, Run, dict[tuple[Kind, str], int]]:
+        company_id = companies.get(tx, subdomain).id
+        run = runs.get(tx, company_id, run_id)
+        return company_id, run, changes.tally(tx, run)
+
+    company_id, run, tally = read(look)
+    if run.question is not None and not yes and sys.stdin.isatty():
+        left = [f"{number:,} {kind.replace('_', ' ')}" for (kind, state), number in tally.items() if state == "planned"]
+        typer.confirm(f"{run.reason}\nLeft to do: {', '.join(left) or 'nothing'}. Go on?", abort=True, err=True)
 
     def work(tx: Tx) -> Run:
-        return runs.approve(tx, companies.get(tx, subdomain).id, run_id, actor=OPERATOR, now=clock.now())
+        how: dict[str, Any] = {"question": run.question, "actor": OPERATOR, "now": clock.now()}
+        return approval.approve(tx, company_id, run_id, **how)
 
     with opened() as installation:
         ended = _worked(installation, work, quiet=json)

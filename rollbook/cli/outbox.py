@@ -9,7 +9,7 @@ import typer
 from rollbook import clock
 from rollbook.activity import outbox as mails
 from rollbook.activity.outbox import Mail
-from rollbook.cli.output import OPERATOR, Json, Subdomain, card, read, show, table, write
+from rollbook.cli.output import OPERATOR, Json, Subdomain, Yes, card, read, show, table, write
 from rollbook.database import Tx
 from rollbook.people import companies, search
 
@@ -47,7 +47,7 @@ def outbox(
 def resend(
     subdomain: Subdomain,
     mail: Annotated[str, typer.Argument(help="The id of a mail that failed, or whose end is unknown.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Send a mail again. If the end of the first one is unknown, the person may have it twice: yours to decide."""

@@ -23,6 +23,7 @@ T = TypeVar("T")
 OPERATOR = Actor("operator")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Subdomain = Annotated[str, typer.Argument(help="The company's subdomain.")]
 
 

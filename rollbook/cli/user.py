@@ -11,7 +11,7 @@ import typer
 
 from rollbook import clock
 from rollbook.activity.events import Event
-from rollbook.cli.output import OPERATOR, Json, Subdomain, card, line, opened, read, show, table, write
+from rollbook.cli.output import OPERATOR, Json, Subdomain, Yes, card, line, opened, read, show, table, write
 from rollbook.cli.user_record import UserName, as_json, change, show_one, shown
 from rollbook.database import Tx
 from rollbook.people import (
@@ -234,7 +234,7 @@ def join(
 def erase(
     subdomain: Subdomain,
     user: UserName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Erase a person's data for good."""

@@ -4,6 +4,7 @@ yes or no to one that is held. What may be taken back of single rows is plan_cha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from rollbook.console.run_words import Told
 from rollbook.console.visit import Visit, who_asks
 from rollbook.database import Tx
 from rollbook.errors import Conflict
-from rollbook.okta import changes, runs, strangers
+from rollbook.okta import approval, changes, runs, strangers
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Run
 from rollbook.people import authorization, users
@@ -31,6 +32,7 @@ PER_PAGE = 50
 WAITING, PASSED_OVER = "waiting", "passed_over"
 
 _DROPPED = "Somebody in Learning dropped it."
+_QUESTION = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 
 Tally = Mapping[tuple[Kind, str], int]
 
@@ -49,20 +51,20 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A yes or a no; `does(tx, company id, run id, actor, now)`."""
+    """A yes or a no; `does(tx, company id, run id, question, actor, now)`, of the question that was read."""
 
     slug: str
     label: str
     question: str
     consequence: str
-    does: Callable[[Tx, str, str, Actor, datetime], Run]
+    does: Callable[[Tx, str, str, int, Actor, datetime], Run]
 
 
-def _approve(tx: Tx, company_id: str, run_id: str, actor: Actor, now: datetime) -> Run:
-    return runs.approve(tx, company_id, run_id, actor=actor, now=now)
+def _approve(tx: Tx, company_id: str, run_id: str, question: int, actor: Actor, now: datetime) -> Run:
+    return approval.approve(tx, company_id, run_id, question=question, actor=actor, now=now)
 
 
-def _drop(tx: Tx, company_id: str, run_id: str, actor: Actor, now: datetime) -> Run:
+def _drop(tx: Tx, company_id: str, run_id: str, _: int, actor: Actor, now: datetime) -> Run:
     return runs.drop(tx, company_id, run_id, _DROPPED, actor=actor, now=now)
 
 
@@ -152,8 +154,12 @@ async def settle(visit: Visit) -> Response:
     """POST: says it, as the person who is signed in."""
     action = visit.chosen(ACTIONS)
 
+    answered = visit.form.get("question", "")
+    question = int(answered) if _QUESTION.fullmatch(answered) else 1
+    run_id = str(visit.request.path_params["run"])
+
     def work(tx: Tx, who: SignedIn) -> Run:
-        return action.does(tx, who.company_id, str(visit.request.path_params["run"]), visit.actor(who), visit.now)
+        return action.does(tx, who.company_id, run_id, question, visit.actor(who), visit.now)
 
     run = await visit.write(work, permission="run_okta")
     return rendering.redirect(run_words.address(run.id))

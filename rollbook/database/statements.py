@@ -220,15 +220,20 @@ class Tx:
 
         A list is filled up to a power of two by one of its values, so that few texts are compiled and prepared.
         """
-        filled = {name: _filled(values) for name, values in lists.items()}
-        compiled = self._compiler.listing(statement, parameters, filled)
-        singles = {f"{name}_{place}": value for name, values in filled.items() for place, value in enumerate(values, 1)}
-        return Answer(self._connection.execute(compiled.text, compiled.arguments({**parameters, **singles}))).all()
+        return Answer(self._connection.execute(*self._listing(statement, parameters, lists))).all()
 
     def search(self, statement: Statement) -> list[Row]:
         """Every row of a statement built for this one question, its values inside (filters, IN lists)."""
         compiled = self._compiler.once(statement)
         return Answer(self._connection.execute(compiled.text, compiled.arguments({}))).all()
+
+    def _listing(
+        self, statement: Statement, parameters: Parameters, lists: Mapping[str, Collection[Any]]
+    ) -> tuple[str, Sequence[Any]]:
+        filled = {name: _filled(values) for name, values in lists.items()}
+        compiled = self._compiler.listing(statement, parameters, filled)
+        singles = {f"{name}_{place}": value for name, values in filled.items() for place, value in enumerate(values, 1)}
+        return compiled.text, compiled.arguments({**parameters, **singles})
 
 
 def _filled(values: Collection[Any]) -> list[Any]:

@@ -22,7 +22,7 @@ MOST_SECONDS = 0.04  # after which a write takes up nothing more
 FEWEST_ROWS = 5  # in one write
 
 _NO_LONGER = "It is no longer so: the person changed here, or in Okta, since the plan was made."
-_CAME_BACK = "The person was restored here after Okta was asked."
+_CAME_BACK = "The person was restored, or linked by Okta, after Okta was asked."
 ELSEWHERE = "Others are changing the same person just now; the next run looks again."
 
 
@@ -102,8 +102,8 @@ def _do(tx: Tx, run: Run, situation: Situation, plan: Plan, *, now: datetime) ->
     if user is None:
         return None, _NO_LONGER
     if plan.kind == "archive":
-        back = user.away_until
-        if back is not None and run.started_at is not None and back >= run.started_at:
+        since = max(user.away_until or "", user.linked_at or "")
+        if run.started_at is not None and since >= run.started_at:
             return None, _CAME_BACK
     _change(tx, run, user, plan, now=now)
     return None, None

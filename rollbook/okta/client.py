@@ -98,13 +98,15 @@ class Client:
             after = page.next
         raise failures.unreadable("the list of a person's groups does not end")
 
-    async def namesakes(self, okta_id: str, names: Sequence[str]) -> list[Person] | None:
-        """Whoever else has one of these names as login or e-mail, of whatever status. None where Okta does not say so
-        for certain: the answer has to hold the person themselves too, or it may as well be empty by mistake.
+    async def namesakes(
+        self, okta_id: str, names: Sequence[str], variables: Sequence[str] = ("login", "email")
+    ) -> list[Person] | None:
+        """Whoever else has one of these names in one of the variables, of whatever status. None where Okta does not say
+        so for certain: the answer has to hold the person themselves too, or it may as well be empty by mistake.
 
         A `search` finds names in any case, which a `filter` does not.
         """
-        asked = [f"{of} eq {_quoted(name)}" for name in names for of in ("profile.login", "profile.email")]
+        asked = [f"profile.{variable} eq {_quoted(name)}" for name in names for variable in variables]
         condition = " or ".join([*asked, f"id eq {_quoted(okta_id)}"])
         try:
             page = await self._conversation.page("/users", {"search": condition}, None, answers.people, what=None)

@@ -99,13 +99,8 @@ _READ = ("login_key", "email_key", "status", "listed", "profile", "digest", "ref
 _PUT_LISTED = _upsert(*_READ, "missing_runs")
 _PUT_UNLISTED = _upsert(*_READ)
 _REFUSALS = {
-    (listed, said): _upsert(
-        *("listed", "digest", "refused", "read_run"),
-        *(("missing_runs",) if listed else ()),
-        *(("status",) if said else ()),
-    )
+    listed: _upsert("status", "listed", "digest", "refused", "read_run", *(("missing_runs",) if listed else ()))
     for listed in (False, True)
-    for said in (False, True)
 }
 _PUT_APP = _upsert("app_status", "app_external_id", "app_run")
 # Somebody of ours whom the run has not met in any list.
@@ -191,8 +186,8 @@ def put(tx: Tx, company_id: str, person: Kept, *, listed: bool, run_id: str) -> 
 
 
 def refuse(tx: Tx, company_id: str, okta_id: str, why: str, status: str | None, *, listed: bool, run_id: str) -> None:
-    """Okta has the person, but the record makes no sense: what was kept of them before stays, and so does the status
-    where not even that could be read.
+    """Okta has the person, but the record makes no sense: what was kept of them before stays, except the status. Where
+    not even that can be read now, what Okta said once proves nothing.
     """
     row = {
         "company_id": company_id,
@@ -205,7 +200,7 @@ def refuse(tx: Tx, company_id: str, okta_id: str, why: str, status: str | None, 
         "read_run": run_id,
         "missing_runs": 0,
     }
-    tx.run(_REFUSALS[listed, status is not None], row)
+    tx.run(_REFUSALS[listed], row)
 
 
 def put_app(tx: Tx, company_id: str, okta_id: str, status: str, external_id: str | None, *, run_id: str) -> None:

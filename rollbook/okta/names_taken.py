@@ -4,28 +4,30 @@ plan promises what the verbs of people would refuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rollbook.database import Tx
+from rollbook.errors import Conflict
 from rollbook.okta import directory
 from rollbook.okta.grounds import Grounds
-from rollbook.okta.matching import Names
 from rollbook.okta.person_record import ALIVE, GONE, key
-from rollbook.okta.planning import Situation
-from rollbook.people import claims
+from rollbook.okta.planning import Situation, was_pulled
+from rollbook.people import claims, search
+from rollbook.people.claims import Holders
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
 USER_NAME, EMAIL = "user_name", "email"
+_WORDS = {USER_NAME: "user name", EMAIL: "e-mail"}
 
 
 class _Wanted(NamedTuple):
-    """Names that are new to somebody, folded; `sign_in` is where the links of whoever comes back go."""
+    """Names that are new to somebody, folded; `sign_in` is where the links of whoever comes back will go."""
 
     user_name: str | None
     email: str | None
-    sign_in: str | None
+    sign_in: str | None = None
 
 
 def of_people(
@@ -34,16 +36,18 @@ def of_people(
     """By Okta's id and column, why the name cannot be given. Nobody whose names stay as they are costs a statement."""
     if not grounds.terms.full:
         return {}
-    variables = {target.column: target.variable for target in grounds.targets if target.variable not in grounds.missing}
-    asked = [(person, _wanted(person, variables)) for person in people if _concerns(person)]
+    asked = [(person, _wanted(person, grounds)) for person in people if _concerns(person)]
     wanting = [(person, wanted) for person, wanted in asked if any(wanted)]
     if not wanting:
         return {}
     logins = {wanted.user_name for _, wanted in wanting if wanted.user_name}
     emails = {name for _, wanted in wanting for name in (wanted.email, wanted.sign_in) if name}
-    holders = claims.holders(tx, company_id, logins, emails)
-    others = _of_okta(tx, company_id, run_id, variables, logins, emails)
-    found = {person.okta_id: _taken(person, wanted, holders, others) for person, wanted in wanting}
+    new = {person.okta_id for person, _ in wanting if person.user is None}
+    holders = claims.holders(tx, company_id, user_names=logins, external_ids=new, emails=emails)
+    users = [person.user for person, _ in wanting if person.user is not None]
+    also_logins, also_emails = {fold(user.user_name) for user in users}, {fold(user.email) for user in users}
+    rivals = _Rivals(tx, company_id, run_id, logins | also_logins, emails | also_emails)
+    found = {person.okta_id: _taken(person, wanted, holders, rivals) for person, wanted in wanting}
     return {okta_id: taken for okta_id, taken in found.items() if taken}
 
 
@@ -56,53 +60,82 @@ def _concerns(person: Situation) -> bool:
     return person.user.link != "exempt"
 
 
-def _wanted(person: Situation, variables: dict[str | None, str]) -> _Wanted:
+def _wanted(person: Situation, grounds: Grounds) -> _Wanted:
     user = person.user
-    login, email = (key(person.profile.get(variables.get(column, ""))) for column in (USER_NAME, EMAIL))
+    login, email = (None if name in grounds.missing else key(person.profile.get(name)) for name in grounds.terms.names)
     if user is None:
-        return _Wanted(login, email, None)
+        return _Wanted(login, email)
     login = login if login != fold(user.user_name) else None
     if user.active:
-        return _Wanted(login, email if email != fold(user.email) else None, None)
-    return _Wanted(login, email or fold(user.email), fold(user.confirmed_email) if user.confirmed_email else None)
+        return _Wanted(login, email if email != fold(user.email) else None)
+    # Of somebody privileged a new e-mail is held, and the links go on to the address that they had.
+    is_new = email is not None and email != fold(user.email)
+    held = user.privileged if is_new else user.confirmed_email is not None
+    return _Wanted(login, email or fold(user.email), fold(user.sign_in_email) if held else None)
 
 
-def _taken(
-    person: Situation, wanted: _Wanted, holders: Sequence[User], others: dict[tuple[str, str], list[Names]]
-) -> dict[str, str]:
+def _taken(person: Situation, wanted: _Wanted, holders: Holders, rivals: _Rivals) -> dict[str, str]:
     user, taken = person.user, {}
-    if why := claims.why_taken(user, holders, user_name=wanted.user_name):
-        taken[USER_NAME] = why
-    if why := claims.why_taken(user, holders, email=wanted.email):
-        taken[EMAIL] = why
-    if user is not None and wanted.sign_in is not None:
-        theirs = (each for each in holders if each.id != user.id and each.active)
-        if other := next((each for each in theirs if fold(each.email) == wanted.sign_in), None):
-            taken[EMAIL] = claims.links_lead_to(user, other)
-    for column, name, word in ((USER_NAME, wanted.user_name, "user name"), (EMAIL, wanted.email, "e-mail")):
-        first = _first(others.get((column, name or ""), ()), before=person.okta_id)
-        if column not in taken and first is not None:
-            taken[column] = (
-                f"In Okta {first} has this {word} as well, and only one person can have it here. Give one of the two "
-                "another one in Okta."
-            )
+    if user is None and (refusal := holders.why_no_external_id(person.okta_id, None)):
+        taken["external_id"] = refusal.message
+    if wanted.user_name is not None:
+        refusal = holders.why_no_user_name(wanted.user_name, user)
+        if why := rivals.why_not(USER_NAME, wanted.user_name, person, refusal):
+            taken[USER_NAME] = why
+    if wanted.email is not None:
+        refusal = holders.why_no_email(wanted.email, user)
+        if why := rivals.why_not(EMAIL, wanted.email, person, refusal):
+            taken[EMAIL] = why
+    if user is not None and wanted.sign_in is not None and (refusal := holders.why_no_sign_in(wanted.sign_in, user)):
+        taken[EMAIL] = refusal.message
     return taken
 
 
-def _of_okta(
-    tx: Tx, company_id: str, run_id: str, variables: dict[str | None, str], logins: Iterable[str], emails: Iterable[str]
-) -> dict[tuple[str, str], list[Names]]:
-    """Whoever else the run read as active and listed, by column and name, as far as Okta's own names fill the two."""
-    by_login = list(logins) if variables.get(USER_NAME) == "login" else []
-    by_email = list(emails) if variables.get(EMAIL) == "email" else []
-    found: dict[tuple[str, str], list[Names]] = {}
-    for names in directory.namesakes(tx, company_id, run_id, by_login, by_email, listed=True):
-        if names.status in ALIVE:
-            found.setdefault((USER_NAME, names.login_key or ""), []).append(names)
-            found.setdefault((EMAIL, names.email_key or ""), []).append(names)
-    return found
+class _Rivals:
+    """Whoever else of Okta's is to have some names by this run: it comes to the lowest of Okta's ids first, and that
+    one gets it.
+    """
+
+    def __init__(self, tx: Tx, company_id: str, run_id: str, logins: set[str], emails: set[str]) -> None:
+        found = directory.namesakes(tx, company_id, run_id, logins, emails, listed=True)
+        alive = [names for names in found if names.status in ALIVE]
+        known = search.by_external_ids(tx, company_id, [names.okta_id for names in alive])
+        self._named: dict[tuple[str, str | None], list[_Rival]] = {}
+        for names in alive:
+            user = known.get(names.okta_id)
+            if _may_get(user):
+                for column, name in ((USER_NAME, names.login_key), (EMAIL, names.email_key)):
+                    self._named.setdefault((column, name), []).append(_Rival(names.okta_id, user))
+
+    def why_not(self, column: str, name: str, person: Situation, refusal: Conflict | None) -> str | None:
+        """Why this person does not get a name, with what the verbs would say to it; None where they do."""
+        if refusal is not None:
+            if person.user is not None and self._wants(column, fold(getattr(person.user, column)), refusal.holder_id):
+                return (
+                    f"Users {person.user.id} and {refusal.holder_id} are to exchange {_WORDS[column]}s, and neither "
+                    "can go first. Give one of the two another one in Okta, until a run has written it."
+                )
+            return refusal.message
+        others = (rival.okta_id for rival in self._named.get((column, name), ()))
+        first = min((okta_id for okta_id in others if okta_id < person.okta_id), default=None)
+        if first is None:
+            return None
+        return (
+            f"In Okta {first} has this {_WORDS[column]} as well, and only one person can have it here. Give one of the "
+            "two another one in Okta."
+        )
+
+    def _wants(self, column: str, name: str, user_id: str | None) -> bool:
+        """Whether a user is to get this name and has another one yet."""
+        users = (rival.user for rival in self._named.get((column, name), ()) if rival.user is not None)
+        return any(user.id == user_id and fold(getattr(user, column)) != name for user in users)
 
 
-def _first(others: Iterable[Names], *, before: str) -> str | None:
-    """Of people with one name, runs come to the lowest of Okta's ids first, and that one gets it."""
-    return min((other.okta_id for other in others if other.okta_id < before), default=None)
+class _Rival(NamedTuple):
+    okta_id: str
+    user: User | None
+
+
+def _may_get(user: User | None) -> bool:
+    """Whether somebody may get a name: they are nobody here yet, are here, or may come back by a run."""
+    return user is None or (user.link != "exempt" and (user.active or was_pulled(user)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rollbook.database import Tx
 from rollbook.okta import directory, person_record, runs, situations
 from rollbook.okta.answers import Person
+from rollbook.okta.changes import Change
 from rollbook.okta.directory import ASKED_AT_ONCE
 from rollbook.okta.person_record import DEPROVISIONED, SUSPENDED
 from rollbook.okta.runs import Run
@@ -42,23 +43,29 @@ class Answer:
 
 def wanted(tx: Tx, run: Run, terms: Terms) -> list[Wanted]:
     """The next ASKED_AT_ONCE people at most, after the run's cursor; none where nobody is left."""
-    statuses = (DEPROVISIONED, SUSPENDED) if terms.full else (DEPROVISIONED,)
+    statuses = _statuses(terms)
     after = run.cursor or ""
     found: list[Wanted] = []
     while not found and (people := directory.of_status(tx, run.company_id, run.id, statuses, after=after)):
         after = people[-1].okta_id
-        found = _of(tx, run.company_id, people)[:ASKED_AT_ONCE]
+        found = _of(tx, run.company_id, terms, people)[:ASKED_AT_ONCE]
     return found
 
 
-def keep(tx: Tx, run: Run, terms: Terms, answers: Sequence[Answer]) -> Run:
-    """Keeps whoever else has the names, beside those whom the run has read already."""
+def of_links(tx: Tx, run: Run, terms: Terms, rows: Sequence[Change]) -> list[Wanted]:
+    """Of rows that are to be carried out, those who left and are to be linked first."""
+    people = directory.people(tx, run.company_id, [row.okta_id for row in rows if row.kind == "link" and row.okta_id])
+    return _of(tx, run.company_id, terms, [person for person in people if person.status in _statuses(terms)])
+
+
+def keep(tx: Tx, run: Run, terms: Terms, answers: Sequence[Answer], *, cursor: str | None) -> Run:
+    """Keeps whoever else has the names, beside those whom the run has read already, and how far the run is."""
     others = {person.id: person for answer in answers for person in answer.found or ()}
     known = directory.seen(tx, run.company_id, others)
     for okta_id, person in others.items():
         before = known.get(okta_id)
         if before is None or before.read_run != run.id:
-            kept = person_record.kept(okta_id, person.status, person.profile, terms.variables)
+            kept = person_record.kept(okta_id, person.status, person.profile, terms.variables, terms.names)
             directory.put(tx, run.company_id, kept, listed=False, run_id=run.id)
     for answer in answers:
         if answer.found is None:
@@ -66,10 +73,15 @@ def keep(tx: Tx, run: Run, terms: Terms, answers: Sequence[Answer]) -> Run:
             directory.refuse(
                 tx, run.company_id, about.okta_id, _UNPROVEN, about.status, listed=about.listed, run_id=run.id
             )
-    return runs.advance(tx, run, cursor=answers[-1].about.okta_id)
+    return runs.advance(tx, run, cursor=cursor)
 
 
-def _of(tx: Tx, company_id: str, people: Sequence[directory.Person]) -> list[Wanted]:
+def _statuses(terms: Terms) -> tuple[str, ...]:
+    """Okta's words for those who left."""
+    return (DEPROVISIONED, SUSPENDED) if terms.full else (DEPROVISIONED,)
+
+
+def _of(tx: Tx, company_id: str, terms: Terms, people: Sequence[directory.Person]) -> list[Wanted]:
     here = [
         user
         for user in situations.named(tx, company_id, [person.names for person in people])
@@ -80,7 +92,7 @@ def _of(tx: Tx, company_id: str, people: Sequence[directory.Person]) -> list[Wan
         meant = [u for u in here if fold(u.user_name) == person.login_key or fold(u.email) == person.email_key]
         if not meant:
             continue
-        own = [text for text in (person.texts.get("login"), person.texts.get("email")) if text]
+        own = [text for text in (person.texts.get(name) for name in terms.names) if text]
         ours = [text for user in meant for text in (user.user_name, user.email)]
         names = dict.fromkeys(form for text in (*ours, *own) for form in (text, fold(text)))
         found.append(Wanted(person.okta_id, tuple(names), bool(person.listed), person.status))

@@ -16,7 +16,7 @@ from rollbook.people.folding import fold
 from rollbook.people.profiles import LONGEST
 
 ABSENT = "ABSENT"  # our word: Okta answered that it knows nobody of this id
-UNREADABLE = "UNREADABLE"  # and this: of somebody who was never read before, the record cannot be made sense of
+UNREADABLE = "UNREADABLE"  # and this: not even the status could be read
 UNKNOWN = "UNKNOWN"  # seen in the app's list alone
 
 # Okta's words. Whoever is to set a password, or was locked out by a wrong one, is a person in good standing.
@@ -32,29 +32,31 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a run keeps of one person. `profile` holds texts by variable; what is blank in Okta is not in it."""
+    """What a run keeps of one person. `profile` holds texts by variable; what is blank in Okta is not in it.
+    `login_key` and `email_key` are what is their user name and their e-mail here, folded.
+    """
 
     okta_id: str
     status: str
     profile: dict[str, str]
     refused: str | None = None
-
-    @property
-    def login_key(self) -> str | None:
-        return key(self.profile.get("login"))
-
-    @property
-    def email_key(self) -> str | None:
-        return key(self.profile.get("email"))
+    login_key: str | None = None
+    email_key: str | None = None
 
     @property
     def digest(self) -> str:
         """Of all that planning looks at."""
-        return hashlib.sha256(_encode((self.status, self.profile, self.refused))).hexdigest()[:32]
+        looked_at = (self.status, self.profile, self.refused, self.login_key, self.email_key)
+        return hashlib.sha256(_encode(looked_at)).hexdigest()[:32]
 
 
-def kept(okta_id: str, status: str, profile: Mapping[str, Any], variables: Sequence[str]) -> Kept:
-    """What is kept of a person as Okta answered; of several faults the first is told, by the variable's name alone."""
+def kept(
+    okta_id: str, status: str, profile: Mapping[str, Any], variables: Sequence[str], names: tuple[str, str]
+) -> Kept:
+    """What is kept of a person as Okta answered; of several faults the first is told, by the variable's name alone.
+
+    `names` are the variables that are the user name and the e-mail here.
+    """
     texts: dict[str, str] = {}
     refused: str | None = None
     if not _STATUS.fullmatch(status):
@@ -67,7 +69,8 @@ def kept(okta_id: str, status: str, profile: Mapping[str, Any], variables: Seque
         else:
             if text:
                 texts[name] = text
-    return Kept(okta_id, status, texts, refused)
+    login, email = (key(texts.get(name)) for name in names)
+    return Kept(okta_id, status, texts, refused, login, email)
 
 
 def key(text: str | None) -> str | None:

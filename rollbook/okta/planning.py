@@ -112,7 +112,7 @@ def _of_match(grounds: Grounds, person: Situation, match: Match) -> Outcome:
     if user.link == "exempt":
         return NOTHING
     if not user.active:
-        if not _arrives(grounds, person) or not _pulled(user):
+        if not _arrives(grounds, person) or not was_pulled(user):
             return NOTHING
         if match.rule == "e-mail":
             reason = f"The archived user {user.id} shares the e-mail alone, and may be a different person."
@@ -154,7 +154,7 @@ def _of_user(grounds: Grounds, person: Situation, user: User) -> Outcome:
     if user.link == "exempt":
         return NOTHING
     if not user.active:
-        returns = _arrives(grounds, person) and person.fresh and _pulled(user)
+        returns = _arrives(grounds, person) and person.fresh and was_pulled(user)
         return _restore(grounds, person, user) if returns else NOTHING
     left = _left(grounds, person)
     if left is not None:
@@ -267,7 +267,8 @@ def _aside(person: Situation, user: User | None, reason: str) -> Outcome:
     return Outcome((Plan("set_aside", person.okta_id, user.id if user else None, "record", reason),))
 
 
-def _pulled(user: User) -> bool:
+def was_pulled(user: User) -> bool:
+    """Whether an archived user may come back by a run: no person archived them."""
     return (user.archived_by or "").startswith(PULLED)
 
 
@@ -278,6 +279,6 @@ def _privileged(user: User, what: str) -> str | None:
 
 
 def _waiting(one: Plan, waits: str | None) -> Plan:
-    if waits is None or one.waits is not None:
+    if waits is None or one.waits is not None or one.kind == "set_aside":
         return one
     return replace(one, waits=waits)

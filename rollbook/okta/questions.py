@@ -36,7 +36,7 @@ async def people(
     return answers
 
 
-async def person(client: Source, terms: Terms, user_id: str, okta_id: str, *, away: int) -> Single:
+async def person(client: Source, terms: Terms, user_id: str | None, okta_id: str, *, away: int) -> Single:
     """What Okta says of one person, and whether they belong to the list. Raises OktaFailure."""
     found: Person | Refused | None = None
     if _ASKABLE.fullmatch(okta_id):
@@ -52,12 +52,13 @@ async def person(client: Source, terms: Terms, user_id: str, okta_id: str, *, aw
     return Single(user_id, okta_id, found, listed)
 
 
-async def namesakes_of(client: Source, wanted: Sequence[Wanted]) -> list[Answer]:
+async def namesakes_of(client: Source, terms: Terms, wanted: Sequence[Wanted]) -> list[Answer]:
     """Who else has the names of these, at least of the first. Raises OktaFailure."""
     answers: list[Answer] = []
     began = time.monotonic()
+    variables = tuple(dict.fromkeys(("login", "email", *terms.names)))
     for each in wanted:
-        answers.append(Answer(each, await client.namesakes(each.okta_id, each.names)))
+        answers.append(Answer(each, await client.namesakes(each.okta_id, each.names, variables)))
         if time.monotonic() - began > ASKING_SECONDS:
             break
     return answers

@@ -41,14 +41,14 @@ class Source(Protocol):
     async def app_users(self, app_id: str, after: str | None) -> Page[AppUser]: ...
     async def person(self, okta_id: str) -> Person | None: ...
     async def is_member(self, okta_id: str, group_id: str) -> bool: ...
-    async def namesakes(self, okta_id: str, names: Sequence[str]) -> list[Person] | None: ...
+    async def namesakes(self, okta_id: str, names: Sequence[str], variables: Sequence[str]) -> list[Person] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """What Okta said of one person of ours by their id; `found` is None where it knows nobody."""
+    """What Okta said of one person by their id; `found` is None where it knows nobody, `user_id` where we do not."""
 
-    user_id: str
+    user_id: str | None
     okta_id: str
     found: Person | Refused | None
     listed: bool
@@ -83,8 +83,7 @@ class PeoplePage:
 
     def __init__(self, terms: Terms, part: Literal["people", "deprovisioned"], page: Page[Person]) -> None:
         self._listed = part == "people"
-        variables = terms.variables
-        found = {p.id: person_record.kept(p.id, p.status, p.profile, variables) for p in page.items}
+        found = {p.id: person_record.kept(p.id, p.status, p.profile, terms.variables, terms.names) for p in page.items}
         self._people = list(found.values())
         self._refused = {each.id: each for each in page.refused if each.id is not None and each.id not in found}
         self._nameless = sum(each.id is None for each in page.refused)
@@ -216,7 +215,7 @@ def finish(tx: Tx, run: Run) -> Run:
 
 
 def keep_singles(tx: Tx, run: Run, terms: Terms, singles: Sequence[Single], *, cursor: str | None) -> Run:
-    """What Okta said of people one by one, whom no list had, or once more before they are archived."""
+    """What Okta said of people one by one, whom no list had, or once more before something is done."""
     known = directory.seen(tx, run.company_id, [single.okta_id for single in singles])
     absent = unreadable = 0
     for single in singles:
@@ -237,7 +236,7 @@ def keep_singles(tx: Tx, run: Run, terms: Terms, singles: Sequence[Single], *, c
             person = Kept(single.okta_id, ABSENT, {})
         else:
             found = single.found
-            person = person_record.kept(single.okta_id, found.status, found.profile, terms.variables)
+            person = person_record.kept(single.okta_id, found.status, found.profile, terms.variables, terms.names)
         before = known.get(single.okta_id)
         if before and not single.listed and (before.digest, before.listed) == (person.digest, 0):
             directory.note_seen(tx, run.company_id, [single.okta_id], {"read_run": run.id})

@@ -38,7 +38,8 @@ State = Literal[
 
 PULL = "pull"  # the task that works at a run
 SCHEDULE = "schedule"  # who asked, of a run of the calendar
-WHOLE, EACH = "held_as_a_whole", "yes_for_each"  # notes: what a yes is asked for, and that the last one was said
+# Notes: what a yes is asked for, that the one for each person was said, and how often a yes was asked for.
+WHOLE, EACH, ASKED = "held_as_a_whole", "yes_for_each", "asked"
 
 _REPLACED = "A newer run took its place; nobody had said yes to it."
 _ABANDONED = "Its work was given up after failing again and again: rollbook doctor says how. The next run begins anew."
@@ -68,6 +69,11 @@ class Run:
     read_at: str | None
     ended_at: str | None
     notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def question(self) -> int | None:
+        """Which yes a held run waits for: 1 is the first; None where it waits for none."""
+        return self.notes.get(ASKED, 1) if self.state == "held" else None
 
     @property
     def actor(self) -> Actor:
@@ -167,28 +173,11 @@ def search(tx: Tx, company_id: str, *, before: str | None = None, limit: int = 5
     return [_run(row) for row in tx.search(query.where(table.c.id < before) if before is not None else query)]
 
 
-def approve(tx: Tx, company_id: str, run_id: str, *, actor: Actor, now: datetime) -> Run:
-    """A person says yes to a held run, and it goes on. A yes to a run that is held as a whole does not yet speak of
-    what needs one for itself: the run is held once more for that. Raises NotFound, and Conflict where it is not held.
-    """
-    run = get(tx, company_id, run_id, lock=True)
-    if run.state != "held":
-        raise Conflict(f"Run {run.id} is {_WORDS[run.state]}, so there is nothing to approve.", field="state")
-    notes = dict(run.notes)
-    if not notes.pop(WHOLE, False):
-        notes[EACH] = True
-    run = advance(tx, run, state="applying", cursor=None, approved_by=str(actor), notes=notes)
-    queue.enqueue(tx, company_id, PULL, {"run_id": run.id}, now=now)
-    alarms.resolve(tx, company_id, "okta_held", company_id, actor=actor, now=now)
-    events.record(tx, company_id, "OktaRunApproved", run.id, {"state": ["held", "applying"]}, actor=actor, now=now)
-    return run
-
-
 def drop(tx: Tx, company_id: str, run_id: str, reason: str, *, actor: Actor, now: datetime) -> Run:
     """Ends an open run; what it has not done is not done. Raises NotFound, and Conflict where it has ended."""
     run = get(tx, company_id, run_id, lock=True)
     if run.ended_at:
-        raise Conflict(f"Run {run.id} is {_WORDS[run.state]}, so there is nothing to drop.", field="state")
+        raise Conflict(f"Run {run.id} is {WORDS[run.state]}, so there is nothing to drop.", field="state")
     dropped = _drop(tx, run, reason, actor=actor, now=now)
     events.record(tx, company_id, "OktaRunDropped", run.id, {"state": [run.state, "dropped"]}, actor=actor, now=now)
     return dropped
@@ -211,7 +200,9 @@ def end(tx: Tx, run: Run, state: State, reason: str | None = None, *, now: datet
 
 def hold(tx: Tx, run: Run, reason: str, *, now: datetime, **values: Any) -> Run:
     """A run waits for a person's yes, and the alarm says so. Raises RunEnded."""
-    held = advance(tx, run, state="held", reason=reason, **values)
+    notes = values.pop("notes", run.notes)
+    asked = {**notes, ASKED: notes.get(ASKED, 0) + 1}
+    held = advance(tx, run, state="held", reason=reason, notes=asked, **values)
     detail = {"run_id": run.id, "reason": reason, "counts": held.counts}
     alarms.sound(tx, run.company_id, "okta_held", run.company_id, detail, now=now)
     return held
@@ -222,7 +213,7 @@ def counted(run: Run, more: Mapping[str, int]) -> dict[str, int]:
     return {**run.counts, **{name: run.counts.get(name, 0) + number for name, number in more.items() if number}}
 
 
-_WORDS: dict[State, str] = {
+WORDS: dict[State, str] = {
     "waiting": "waiting to begin",
     "reading": "under way",
     "planning": "under way",
@@ -262,7 +253,7 @@ def _is_open(other: Run) -> Conflict:
             f"look at it with rollbook okta plan SUBDOMAIN {other.id}, then say yes with okta approve or no with okta "
             "drop"
         )
-    return Conflict(f"Run {other.id} is {_WORDS[other.state]}; {what_to_do}.", field="run", holder_id=other.id)
+    return Conflict(f"Run {other.id} is {WORDS[other.state]}; {what_to_do}.", field="run", holder_id=other.id)
 
 
 def _new(company_id: str, purpose: Purpose, asked_by: str, *, slot: datetime | None, now: datetime) -> Run:

@@ -16,15 +16,13 @@ from rollbook.okta.directory import Person
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.matching import Match, Names, Undecided, match
 from rollbook.okta.planning import Situation
-from rollbook.people import field_values, record, refused_matches
+from rollbook.people import field_values, record, refused_matches, search
 from rollbook.people.folding import fold
 from rollbook.people.record import User
 
 Answer = Match | Undecided | None
 
 _LIVING = table.c.deleted_at.is_(None)
-# In no order: SQLite would walk everybody for it.
-_KNOWN = record.SELECT.where(record.OF_COMPANY, table.c.external_id.in_(bindparam("okta_ids", expanding=True)), _LIVING)
 _NAMED = record.SELECT.where(
     record.any_of(
         table.c.user_name_key.in_(bindparam("logins", expanding=True)),
@@ -32,7 +30,7 @@ _NAMED = record.SELECT.where(
     ),
     _LIVING,
 )
-_KNOWN_LOCKED, _NAMED_LOCKED = _KNOWN.with_for_update(), _NAMED.with_for_update()
+_NAMED_LOCKED = _NAMED.with_for_update()
 
 
 def of_people(
@@ -48,7 +46,7 @@ def of_people(
     """The situation of each, in their order. `counted` says that the run's own absences are in the rows already; with
     `lock` nobody else changes the users until this transaction ends.
     """
-    known = _known(tx, company_id, [person.okta_id for person in people], lock=lock)
+    known = search.by_external_ids(tx, company_id, [person.okta_id for person in people], lock=lock)
     unknown = [p for p in people if p.okta_id not in known and p.read_run == run_id]
     matches = _matches(tx, company_id, run_id, unknown, lock=lock)
     found = [*known.values(), *(one.user for one in matches.values() if isinstance(one, Match))]
@@ -79,19 +77,11 @@ def of_people(
     return [replace(each, taken=taken[each.okta_id]) if each.okta_id in taken else each for each in situations]
 
 
-def _known(tx: Tx, company_id: str, okta_ids: Sequence[str], *, lock: bool) -> dict[str, User]:
-    if not okta_ids:
-        return {}
-    rows = tx.among(_KNOWN_LOCKED if lock else _KNOWN, {"company": company_id}, okta_ids=okta_ids)
-    found = [User(*row) for row in rows]
-    return {user.external_id: user for user in found if user.external_id is not None}
-
-
 def concerned(tx: Tx, company_id: str, people: Sequence[Names]) -> set[str]:
     """Okta's ids of those whom we know by it, or who have a name of a user of ours."""
     if not people:
         return set()
-    ours = set(_known(tx, company_id, [person.okta_id for person in people], lock=False))
+    ours = set(search.by_external_ids(tx, company_id, [person.okta_id for person in people]))
     here = named(tx, company_id, people)
     logins, emails = {fold(user.user_name) for user in here}, {fold(user.email) for user in here}
     return ours | {p.okta_id for p in people if p.login_key in logins or p.email_key in emails}

@@ -5,6 +5,7 @@ Each write is the lease's (lease.py), and keeps how far the run is.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -191,8 +192,9 @@ class Sync:
         wanted = await self._database.read(lambda tx: namesakes.wanted(tx, run, agreed))
         if not wanted:
             return await self._move(partial(reading.finish, run=run))
-        answers = await questions.namesakes_of(self._client, wanted)
-        return await self._move(partial(namesakes.keep, run=run, terms=agreed, answers=answers))
+        answers = await questions.namesakes_of(self._client, agreed, wanted)
+        keep = partial(namesakes.keep, answers=answers, cursor=answers[-1].about.okta_id)
+        return await self._move(partial(keep, run=run, terms=agreed))
 
     # Planning and applying.
 
@@ -215,8 +217,10 @@ class Sync:
     async def _look_again(self, run: Run, rows: Sequence[Change], rests_on: Grounds) -> Run:
         """Carries out what still holds: what Okta says by now is kept, and planned anew with everything else."""
         agreed, now = _terms(run), clock.now()
+        if second_look.is_old(run, now):
+            run, rows = await self._ask_namesakes_again(run, rows, agreed)
 
-        async def ask(user_id: str, okta_id: str) -> Single:
+        async def ask(user_id: str | None, okta_id: str) -> Single:
             return await questions.person(self._client, agreed, user_id, okta_id, away=RUNS_AWAY)
 
         looked = await second_look.look(run, rows, ask, most_seconds=questions.ASKING_SECONDS, now=now)
@@ -227,6 +231,19 @@ class Sync:
             keep = partial(reading.keep_singles, singles=looked.answers, cursor=run.cursor)
             run = await self._move(partial(keep, run=run, terms=agreed))
         return await self._carry_out(run, looked.rows, rests_on)
+
+    async def _ask_namesakes_again(
+        self, run: Run, rows: Sequence[Change], agreed: Terms
+    ) -> tuple[Run, Sequence[Change]]:
+        """Before a leaver is linked by a rule; with those of the rows, in their order, of which that is known now."""
+        wanted = await self._database.read(lambda tx: namesakes.of_links(tx, run, agreed, rows))
+        if not wanted:
+            return run, rows
+        answers = await questions.namesakes_of(self._client, agreed, wanted)
+        keep = partial(namesakes.keep, answers=answers, cursor=run.cursor)
+        open_ = {each.okta_id for each in wanted[len(answers) :]}
+        known = itertools.takewhile(lambda row: row.okta_id not in open_, rows)
+        return await self._move(partial(keep, run=run, terms=agreed)), list(known)
 
     async def _carry_out(self, run: Run, rows: list[Change], rests_on: Grounds) -> Run:
         """Several rows in one write; where one of them cannot be done, each by itself."""

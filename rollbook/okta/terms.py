@@ -39,6 +39,11 @@ class Terms(msgspec.Struct, frozen=True):
         return self.mode == "full"
 
     @property
+    def names(self) -> tuple[str, str]:
+        """The variables that are the user name and the e-mail of a user: by these people are matched and compared."""
+        return self.fields.get("user_name", "login"), self.fields.get("email", "email")
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """The variables that are kept of each person."""
         role = (self.role_variable,) if self.role_variable and self.full else ()

@@ -36,10 +36,10 @@ _holders = users.alias("holders")
 _OF_NAMES = SELECT.where(
     any_of(
         users.c.user_name_key.in_(bindparam("user_names", expanding=True)),
+        users.c.external_id.in_(bindparam("external_ids", expanding=True)),
         users.c.email_claim.in_(bindparam("emails", expanding=True)),
         users.c.confirmed_email_key.in_(bindparam("held", expanding=True)),
-    ),
-    users.c.deleted_at.is_(None),
+    )
 )
 
 # Bytes of one name in an index. PostgreSQL takes 2,704 a row with the company's id, and compresses no random text.
@@ -119,60 +119,95 @@ def refuse_taken(
         if user is not None and holder.id == user.id:
             continue
         if user_name_key is not None and fold(holder.user_name) == user_name_key:
-            raise Conflict(_user_name_of(holder), field="user_name", holder_id=holder.id)
+            raise _user_name_taken(holder)
         if external_id is not None and holder.external_id == external_id:
-            raise Conflict(
-                f"The external id is recorded for {_whose(holder)}. Two people cannot share one: check the mapping of "
-                "externalId in Okta.",
-                field="external_id",
-                holder_id=holder.id,
-            )
-        raise Conflict(_email_of(holder, user), field="email", holder_id=holder.id)
+            raise _external_id_taken(holder)
+        raise _email_taken(holder, user)
 
 
-def holders(tx: Tx, company_id: str, user_names: Collection[str], emails: Collection[str]) -> list[User]:
-    """Whoever has one of these user names, or is here with one of these e-mails: as their own, or as the one they sign
-    in with. All are folded. What follows from it for somebody, `why_taken` says.
+class Holders:
+    """Whoever has some names, and why nobody else is given one of them: what the verbs would refuse by a Conflict."""
+
+    def __init__(self, found: Sequence[User]) -> None:
+        self._by_user_name = {fold(user.user_name): user for user in found if user.former_user_name is None}
+        self._by_external_id = {user.external_id: user for user in found if user.external_id is not None}
+        self._by_email = {fold(user.email): user for user in found if user.active}
+        self._by_sign_in = {fold(user.confirmed_email): user for user in found if user.active and user.confirmed_email}
+
+    def why_no_user_name(self, key: str, user: User | None) -> Conflict | None:
+        """Why `user`, or with None somebody new, cannot have this user name, folded."""
+        holder = _another(self._by_user_name.get(key), user)
+        return _user_name_taken(holder) if holder else None
+
+    def why_no_external_id(self, external_id: str, user: User | None) -> Conflict | None:
+        """Why they cannot have this external id."""
+        holder = _another(self._by_external_id.get(external_id), user)
+        return _external_id_taken(holder) if holder else None
+
+    def why_no_email(self, key: str, user: User | None) -> Conflict | None:
+        """Why they cannot be here with this e-mail, folded."""
+        if holder := _another(self._by_email.get(key), user):
+            return _email_taken(holder, user)
+        holder = _another(self._by_sign_in.get(key), user)
+        return Conflict(held_by(holder), field="email", holder_id=holder.id) if holder else None
+
+    def why_no_sign_in(self, key: str, user: User) -> Conflict | None:
+        """Why sign-in links of somebody who comes back cannot go to this address, folded."""
+        holder = _another(self._by_email.get(key), user)
+        return _links_lead_to(user, holder) if holder else None
+
+
+def holders(
+    tx: Tx, company_id: str, *, user_names: Collection[str], external_ids: Collection[str], emails: Collection[str]
+) -> Holders:
+    """Whoever has one of these user names or external ids, or is here with one of these e-mails: as their own, or as
+    the one they sign in with. All are folded but the ids.
     """
     held = emails if emails and _is_any_held(tx, company_id) else ()
-    rows = tx.among(_OF_NAMES, {"company": company_id}, user_names=user_names, emails=emails, held=held)
-    return sorted((User(*row) for row in rows), key=lambda holder: holder.id)
+    names = {"user_names": user_names, "external_ids": external_ids, "emails": emails, "held": held}
+    return Holders([User(*row) for row in tx.among(_OF_NAMES, {"company": company_id}, **names)])
 
 
-def why_taken(
-    user: User | None, held_by_others: Sequence[User], *, user_name: str | None = None, email: str | None = None
-) -> str | None:
-    """Why `user`, or somebody new, can have none of these two names, folded, beside these holders; None where they
-    can. It is what the verbs would refuse by a Conflict.
-    """
-    for holder in held_by_others:
-        if user is not None and holder.id == user.id:
-            continue
-        if user_name is not None and fold(holder.user_name) == user_name:
-            return _user_name_of(holder)
-        if email is None or not holder.active:
-            continue
-        if fold(holder.email) == email:
-            return _email_of(holder, user)
-        if holder.confirmed_email and fold(holder.confirmed_email) == email:
-            return held_by(holder)
-    return None
+def _another(holder: User | None, user: User | None) -> User | None:
+    return holder if holder is not None and (user is None or holder.id != user.id) else None
 
 
 def _whose(holder: User) -> str:
     return f"user {holder.id} ({'active' if holder.active else 'archived'})"
 
 
-def _user_name_of(holder: User) -> str:
-    return (
+def _user_name_taken(holder: User) -> Conflict:
+    message = (
         f"The user name is taken by {_whose(holder)}. Open that person in Okta or in Learning and change one of the "
         "two user names."
     )
+    return Conflict(_freed_by_a_person(holder) or message, field="user_name", holder_id=holder.id)
 
 
-def _email_of(holder: User, user: User | None) -> str:
+def _external_id_taken(holder: User) -> Conflict:
+    message = (
+        f"The external id is recorded for {_whose(holder)}. Two people cannot share one: check the mapping of "
+        "externalId in Okta."
+    )
+    return Conflict(_freed_by_a_person(holder) or message, field="external_id", holder_id=holder.id)
+
+
+def _email_taken(holder: User, user: User | None) -> Conflict:
     other = f", so user {user.id} cannot take it" if user is not None else ""
-    return f"The e-mail is in use by {_whose(holder)}{other}. Archive that user or give one of the two another address."
+    what_to_do = "Archive that user or give one of the two another address."
+    return Conflict(
+        f"The e-mail is in use by {_whose(holder)}{other}. {what_to_do}", field="email", holder_id=holder.id
+    )
+
+
+def _freed_by_a_person(holder: User) -> str | None:
+    """Of a privileged user whom provisioning deleted and whose names still stand."""
+    if holder.deleted_at is None:
+        return None
+    return (
+        f"The name belonged to the {holder.role} {holder.id}, whom provisioning deleted. A privileged account's names "
+        f"are freed by a person only: rollbook user free SUBDOMAIN {holder.id}"
+    )
 
 
 def refuse_held(tx: Tx, company_id: str, email_key: str) -> None:
@@ -189,7 +224,7 @@ def refuse_shared_address(tx: Tx, before: User, after: User) -> None:
     """
     new = fold(after.email) != fold(before.email)
     back = not before.active
-    if after.active and (new or back) and _is_any_held(tx, after.company_id):
+    if after.active and (new or back) and (after.confirmed_email or _is_any_held(tx, after.company_id)):
         held_key = fold(after.confirmed_email) if back and after.confirmed_email else None
         _refuse_signing_in(tx, after.company_id, after, fold(after.email), held_key)
 
@@ -216,15 +251,16 @@ def _refuse_signing_in(tx: Tx, company_id: str, user: User | None, email_key: st
         if user is not None and other.id == user.id:
             continue
         if user is not None and fold(other.email) == held_key:
-            raise Conflict(links_lead_to(user, other), field="email", holder_id=other.id)
+            raise _links_lead_to(user, other)
         raise Conflict(held_by(other), field="email", holder_id=other.id)
 
 
-def links_lead_to(user: User, other: User) -> str:
-    """Why somebody whose sign-in address is another person's e-mail by now cannot come back, and what to do."""
-    return (
+def _links_lead_to(user: User, other: User) -> Conflict:
+    return Conflict(
         f"Sign-in links of user {user.id} go to an address that is the e-mail of user {other.id} by now. "
-        f"Archive that user, or confirm the present e-mail first: rollbook user confirm SUBDOMAIN {user.id}"
+        f"Archive that user, or confirm the present e-mail first: rollbook user confirm SUBDOMAIN {user.id}",
+        field="email",
+        holder_id=other.id,
     )
 
 

@@ -5,6 +5,7 @@ Deleted users are found by nobody here but by their id (`users.find`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,11 @@ from rollbook.people.field_values import KEY_LENGTH
 from rollbook.people.fields import Field
 from rollbook.people.folding import fold
 from rollbook.people.record import User
+
+_OF_EXTERNAL_IDS = record.SELECT.where(  # in no order: SQLite would walk everybody for it
+    record.OF_COMPANY, table.c.external_id.in_(bindparam("external_ids", expanding=True)), table.c.deleted_at.is_(None)
+)
+_LOCKED_OF_EXTERNAL_IDS = _OF_EXTERNAL_IDS.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +162,14 @@ def everybody(tx: Tx, company_id: str, *, archived: bool) -> list[User]:
 
 def _number(row: Any) -> int:
     return int(row[0])
+
+
+def by_external_ids(tx: Tx, company_id: str, external_ids: Collection[str], *, lock: bool = False) -> dict[str, User]:
+    """Whoever has one of these external ids, by it, archived people too. With `lock` nobody else changes them until
+    this transaction ends.
+    """
+    if not external_ids:
+        return {}
+    statement = _LOCKED_OF_EXTERNAL_IDS if lock else _OF_EXTERNAL_IDS
+    found = [User(*row) for row in tx.among(statement, {"company": company_id}, external_ids=external_ids)]
+    return {user.external_id: user for user in found if user.external_id is not None}

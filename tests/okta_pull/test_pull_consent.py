@@ -12,7 +12,7 @@ import time_machine
 
 from rollbook import clock
 from rollbook.activity import queue
-from rollbook.okta import applying, runs
+from rollbook.okta import applying, approval, runs
 from rollbook.okta.runs import Run
 from rollbook.okta.sync import Sync
 from rollbook.people import alarms, users
@@ -169,7 +169,7 @@ def test_a_worker_that_died_over_a_held_run_leaves_no_task_to_the_next(company: 
 
     asyncio.run(work_and_die())
     assert company.run(run.id).state == "held"
-    company.write(lambda tx: runs.approve(tx, company.id, run.id, actor=OPERATOR, now=clock.now()))
+    company.write(lambda tx: approval.approve(tx, company.id, run.id, actor=OPERATOR, now=clock.now()))
     company.expire()
     assert company.claim() is not None  # that of the yes, and no other
     assert company.claim() is None
@@ -177,7 +177,7 @@ def test_a_worker_that_died_over_a_held_run_leaves_no_task_to_the_next(company: 
 
 def test_of_two_who_apply_the_same_run_the_second_leaves_what_was_done(company: Company) -> None:
     run = leavers(company, "leo")
-    company.write(lambda tx: runs.approve(tx, company.id, run.id, actor=OPERATOR, now=clock.now()))
+    company.write(lambda tx: approval.approve(tx, company.id, run.id, actor=OPERATOR, now=clock.now()))
     company.write(lambda tx: queue.enqueue(tx, company.id, runs.PULL, {"run_id": run.id}, now=clock.now()))
 
     async def both() -> None:

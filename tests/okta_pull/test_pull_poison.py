@@ -51,7 +51,8 @@ def test_poisoned_records_are_explained_and_the_others_are_done(
         okta_id = f"00u{number:06}"
         more: dict[str, Any] = {"extra": {"hireDate": "2024-02-01"}, "title": ODD[number % len(ODD)]}
         if okta_id in poisoned:
-            more |= POISON[number // EVERY % len(POISON)]
+            poison = POISON[number // EVERY % len(POISON)]
+            more |= {**poison, "login": f"{number}{poison['login']}"} if "login" in poison else poison
         if mode == "complement":
             company.hire(okta_id, external_id=okta_id)
         company.org.add(okta_user(okta_id, **{"name": okta_id, **more}))

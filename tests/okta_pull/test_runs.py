@@ -11,7 +11,7 @@ import pytest
 from rollbook import clock
 from rollbook.activity import events, queue
 from rollbook.errors import Conflict, NotFound
-from rollbook.okta import changes, runs
+from rollbook.okta import approval, changes, runs
 from rollbook.okta.planning import Plan
 from rollbook.okta.runs import Run
 from rollbook.people import alarms
@@ -95,7 +95,7 @@ def test_a_run_by_hand_is_one_at_a_time(house: House, company_id: str) -> None:
 def test_a_held_run_waits_for_a_yes_and_says_so(house: House, company_id: str) -> None:
     run = by_hand(house, company_id)
     with pytest.raises(Conflict, match="nothing to approve"):
-        house.write(lambda tx: runs.approve(tx, company_id, run.id, actor=OPERATOR, now=NOW))
+        house.write(lambda tx: approval.approve(tx, company_id, run.id, actor=OPERATOR, now=NOW))
     task = claim(house, company_id)
     assert task is not None
     held(house, run)
@@ -103,12 +103,12 @@ def test_a_held_run_waits_for_a_yes_and_says_so(house: House, company_id: str) -
     alarm = house.read(lambda tx: alarms.find_open(tx, company_id, "okta_held", company_id))
     assert alarm is not None
     assert alarm.detail == {"run_id": run.id, "reason": "Too many.", "counts": {}}
-    approved = house.write(lambda tx: runs.approve(tx, company_id, run.id, actor=OPERATOR, now=NOW))
+    approved = house.write(lambda tx: approval.approve(tx, company_id, run.id, actor=OPERATOR, now=NOW))
     assert (approved.state, approved.approved_by, approved.reason) == ("applying", "operator", "Too many.")
     assert house.read(lambda tx: alarms.find_open(tx, company_id, "okta_held", company_id)) is None
     assert claim(house, company_id) is not None
     with pytest.raises(Conflict):
-        house.write(lambda tx: runs.approve(tx, company_id, run.id, actor=OPERATOR, now=NOW))
+        house.write(lambda tx: approval.approve(tx, company_id, run.id, actor=OPERATOR, now=NOW))
 
 
 def test_the_next_slot_takes_a_held_runs_place(house: House, company_id: str) -> None:
