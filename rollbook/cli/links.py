@@ -12,6 +12,7 @@ from rollbook.cli.output import Json, Subdomain, read, show, table
 from rollbook.cli.user_record import as_json
 from rollbook.database import Tx
 from rollbook.people import companies, link_health, search
+from rollbook.people.link_health import NotLinked
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,7 +32,13 @@ def links(
     integration.
     """
     now = clock.now()
-    found = read(lambda tx: link_health.everybody(tx, companies.get(tx, subdomain).id, exempt=exempt, now=now))
+
+    def work(tx: Tx) -> tuple[list[NotLinked], int]:
+        company_id = companies.get(tx, subdomain).id
+        found = link_health.everybody(tx, company_id, exempt=exempt, now=now)
+        return found, link_health.counts(tx, company_id).exempt
+
+    found, spared = read(work)
     rows: list[dict[str, Any]] = [
         {
             "user": as_json(entry.user),
@@ -53,6 +60,8 @@ def links(
         "what_to_do": "What to do",
     }
     empty = "Nobody is exempt." if exempt else "Everybody active is linked: Okta reaches them all."
+    if spared and not exempt:
+        empty = f"Everybody active is linked, but for {spared:,} exempt: rollbook links {subdomain} --exempt"
     show(rows, as_json=json, human=table(flat, columns, empty=empty))
 
 

@@ -12,9 +12,9 @@ import typer
 from rollbook import clock
 from rollbook.cli.output import OPERATOR, Json, Subdomain, line, opened, read, show, table, write
 from rollbook.database import Tx
+from rollbook.errors import RollbookError
 from rollbook.installation import Installation
 from rollbook.okta import connections, field_map, sessions
-from rollbook.okta.failures import OktaFailure
 from rollbook.okta.field_map import Mapped
 from rollbook.okta.sessions import Seen
 from rollbook.people import companies
@@ -89,7 +89,7 @@ def fields(
 
 def _variables(installation: Installation, subdomain: str) -> tuple[Seen, ...]:
     access = sessions.access_of(installation.settings, installation.pepper)
-    connection = installation.database.engine.read(lambda tx: connections.get(tx, companies.get(tx, subdomain).id))
+    connection = installation.database.engine.read(lambda tx: connections.in_use(tx, companies.get(tx, subdomain).id))
     return asyncio.run(sessions.variables(access, connection))
 
 
@@ -97,8 +97,8 @@ def _unknown_variable(installation: Installation, subdomain: str, variable: str)
     """A word of warning where Okta does not know the variable; it may be about to be made there."""
     try:
         known = [seen.name for seen in _variables(installation, subdomain)]
-    except OktaFailure as failure:
-        return f"Whether Okta has the variable {variable} could not be asked. {failure.message}"
+    except RollbookError as error:  # the field is mapped already, whatever stands in the way of asking
+        return f"Whether Okta has the variable {variable} could not be asked. {error.message}"
     if variable in known:
         return None
     near = difflib.get_close_matches(variable, known, n=3)

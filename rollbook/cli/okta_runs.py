@@ -23,7 +23,7 @@ from rollbook.database import Tx
 from rollbook.errors import Conflict
 from rollbook.installation import Installation
 from rollbook.jobs.pulling import ALONE, Pulls
-from rollbook.okta import approval, attention, changes, connections, runs, strangers
+from rollbook.okta import approval, changes, connections, runs, strangers
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import companies
@@ -129,8 +129,8 @@ def plan(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:
 
 def as_json(run: Run) -> dict[str, Any]:
     """A run as commands show it."""
-    names = ("id", "slot", "purpose", "state", "started_at", "ended_at", "counts", "reason", "asked_by", "approved_by")
-    return {name: getattr(run, name) for name in names}
+    names = ("id", "slot", "purpose", "state", "started_at", "ended_at", "counts", "reason")
+    return {name: getattr(run, name) for name in (*names, "question", "asked_by", "approved_by")}
 
 
 def last(tx: Tx, company_id: str) -> dict[str, Any] | None:
@@ -149,7 +149,7 @@ def _ask(tx: Tx, *, subdomain: str, purpose: Purpose) -> Run:
     company_id = companies.get(tx, subdomain).id
     connection = connections.get(tx, company_id)
     if connection.state == "off":
-        first = attention.to_switch_on(connection, subdomain)
+        first = connections.to_switch_on(connection, subdomain)
         raise Conflict(f"The standard integration is switched off; first: {first}", field="state")
     try:
         return runs.create_by_hand(tx, company_id, purpose, actor=OPERATOR, now=clock.now())

@@ -14,7 +14,7 @@ from rollbook.console import local_time, rendering, run_words
 from rollbook.console.run_words import ADDRESS, Told
 from rollbook.console.visit import Visit, who_asks
 from rollbook.database import Tx
-from rollbook.okta import attention, connections, field_map, runs, slots
+from rollbook.okta import connections, field_map, runs, slots
 from rollbook.okta.connections import Connection
 from rollbook.okta.runs import Purpose, Run
 from rollbook.people import authorization, companies, fields, link_health, users
@@ -99,7 +99,7 @@ def _gather(visit: Visit, tx: Tx, who: SignedIn, before: str | None) -> dict[str
     return {
         "company": company,
         "connection": connection,
-        "to_switch_on": attention.to_switch_on(connection, company.subdomain) if connection is not None else "",
+        "to_switch_on": connections.to_switch_on(connection, company.subdomain) if connection is not None else "",
         "zone": local_time.zone_of(reader.time_zone),
         "next_slot": clock.text(slots.following(visit.now)),
         "not_linked": link_health.counts(tx, company_id).not_linked,

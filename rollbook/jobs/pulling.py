@@ -61,7 +61,7 @@ class Pulls:
         except sessions.CannotOpen as error:
             await database.write(partial(_cannot_open, task=task, reason=error.message, now=clock.now()))
         else:
-            if kept.state == "needs_attention" and work.run is not None and work.run.read_at is not None:
+            if kept.state == "needs_attention" and work.run is not None and work.run.state == "done":
                 actor, now = work.run.actor, clock.now()
                 await database.write(partial(attention.settle, company_id=task.company_id, actor=actor, now=now))
 

@@ -11,7 +11,6 @@ from rollbook.activity.events import Actor
 from rollbook.database import Tx
 from rollbook.errors import RollbookError
 from rollbook.okta import connections, org_address, runs, sessions
-from rollbook.okta.connections import Connection
 from rollbook.okta.sessions import Access
 from rollbook.people import alarms
 from rollbook.people.companies import Company
@@ -45,13 +44,6 @@ def settle(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> None:
     alarms.resolve(tx, company_id, ALARM, company_id, actor=actor, now=now)
 
 
-def to_switch_on(connection: Connection, subdomain: str) -> str:
-    """The command that switches one that is off on again: where no token is kept, it needs one."""
-    if connection.sealed_token is None:
-        return f"rollbook okta configure {subdomain} --token-file FILE"
-    return f"rollbook okta on {subdomain}"
-
-
 def standing(tx: Tx, company: Company, access: Access) -> Standing | None:
     """How a company's standard integration stands; None where it has none. Okta is not asked."""
     connection = connections.find(tx, company.id)
@@ -59,7 +51,8 @@ def standing(tx: Tx, company: Company, access: Access) -> Standing | None:
         return None
     again = f"rollbook okta configure {company.subdomain} --token-file FILE"
     if connection.state == "off":
-        return Standing(True, "It is switched off.", f"To switch it on: {to_switch_on(connection, company.subdomain)}")
+        command = connections.to_switch_on(connection, company.subdomain)
+        return Standing(True, "It is switched off.", f"To switch it on: {command}")
     try:
         org_address.checked(connection.org_url, access.entries)
         sessions.token_of(access, connection)

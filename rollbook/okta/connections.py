@@ -97,8 +97,16 @@ def in_use(tx: Tx, company_id: str) -> Connection:
     """As `get`, of one that may be asked; raises Conflict where it is switched off."""
     connection = get(tx, company_id)
     if connection.state == "off":
-        raise Conflict("The standard integration is switched off; first: rollbook okta on SUBDOMAIN", field="state")
+        first = to_switch_on(connection, "SUBDOMAIN")
+        raise Conflict(f"The standard integration is switched off; first: {first}", field="state")
     return connection
+
+
+def to_switch_on(connection: Connection, subdomain: str) -> str:
+    """The command that switches one that is off on again: where no token is kept, it needs one."""
+    if connection.sealed_token is None:
+        return f"rollbook okta configure {subdomain} --token-file FILE"
+    return f"rollbook okta on {subdomain}"
 
 
 def configure(
@@ -194,7 +202,7 @@ def switch_on(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> Connec
     if before.state == "on":
         return before
     if before.sealed_token is None:
-        raise Conflict("There is no token any more; give one: rollbook okta configure SUBDOMAIN.", field="token")
+        raise Conflict(f"There is no token any more; give one: {to_switch_on(before, 'SUBDOMAIN')}", field="token")
     at = clock.text(now)
     since = at if before.state == "off" else before.configured_at
     tx.run(_UPDATE, {"company": company_id, "state": "on", "reason": None, "configured_at": since, "updated_at": at})
@@ -274,6 +282,15 @@ def _both(
     """That full mode begins beside SCIM, for the event. Raises Conflict where nobody said so."""
     begins = mode == "full" and (before is None or before.mode != "full")
     return {"beside_scim": [None, "yes"]} if begins and scim.check_said(tx, company_id, said=said, now=now) else {}
+
+
+def drop_held_run(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> None:
+    """Ends a run that waits for a yes: what it planned is no longer what the next one would. As `_drop_run`, under the
+    connection's lock.
+    """
+    run = runs.find_open(tx, company_id)
+    if run is not None and run.state == "held":
+        runs.drop(tx, company_id, run.id, OTHERWISE, actor=actor, now=now)
 
 
 def _drop_run(tx: Tx, company_id: str, reason: str, *, actor: Actor, now: datetime) -> None:

@@ -32,7 +32,7 @@ MOST_ROWS = 200  # in one write: of the plan, and of people who are missing or u
 WITHHELD, NOT_OURS = "withheld", "not_ours"
 # That everybody was walked through, and the variables whose loss needs a person's yes in the next run.
 WALKED, HAD = "walked", "had"
-_LOOKED_BACK = 50  # runs, for the one before that walked through everybody
+_LOOKED_BACK = 50  # runs, for those before that came to an end
 
 _ACTIVE = select(func.count()).where(
     users.c.company_id == bindparam("company"), users.c.archived_at.is_(None), users.c.deleted_at.is_(None)
@@ -71,22 +71,25 @@ def grounds_of(tx: Tx, run: Run, terms: Terms) -> Grounds:
     rests_on = grounds.of_company(
         terms, fields.all_of(tx, run.company_id), listed=run.counts.get("people", 0), present=present
     )
-    before = _run_before(tx, run)
+    walked, read = _runs_before(tx, run)
     return replace(
         rests_on,
         uncertain=bool(run.notes.get(reading.UNCERTAIN)),
         since=run.started_at,
-        first=before is None or not terms.lists_as(of_notes(before.notes)),
-        had=_had(before) if before is not None else frozenset(),
+        first=any(each is None or not terms.lists_as(of_notes(each.notes)) for each in (walked, read)),
+        had=_had(walked) if walked is not None else frozenset(),
     )
 
 
-def _run_before(tx: Tx, run: Run) -> Run | None:
-    """The last run before that walked through everybody to do something about them."""
-    for each in runs.search(tx, run.company_id, before=run.id, limit=_LOOKED_BACK):
-        if each.purpose == "sync" and TERMS in each.notes and (each.notes.get(WALKED) or each.state == "done"):
-            return each
-    return None
+def _runs_before(tx: Tx, run: Run) -> tuple[Run | None, Run | None]:
+    """The last run before that walked through everybody to do something about them; and the last that read everything,
+    and so may have counted some as missing although it was ended before it had walked through all.
+    """
+    earlier = runs.search(tx, run.company_id, before=run.id, limit=_LOOKED_BACK)
+    syncs = [each for each in earlier if each.purpose == "sync" and TERMS in each.notes]
+    walked = (each for each in syncs if each.notes.get(WALKED) or each.state == "done")
+    read = (each for each in syncs if each.read_at is not None)
+    return next(walked, None), next(read, None)
 
 
 def _had(before: Run) -> frozenset[str]:

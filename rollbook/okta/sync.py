@@ -20,6 +20,7 @@ from rollbook.okta import (
     applying,
     attention,
     changes,
+    connections,
     directory,
     drafting,
     namesakes,
@@ -43,6 +44,7 @@ from rollbook.okta.terms import Terms
 
 T = TypeVar("T")
 
+REPLACED = "The token was replaced while the run used the one before; the next run reads with the new one."
 MOST_RESTARTS = 3  # of a list whose cursor expired
 
 # Notes of a run.
@@ -282,6 +284,9 @@ class Sync:
     def _fail(self, tx: Tx, run: Run, failure: OktaFailure) -> Run:
         """Nobody is archived for a failure: the run ends, and what it has not done is not done."""
         now = clock.now()
+        connection = connections.find(tx, run.company_id)
+        if failure.kind == "refused" and connection and connection.sealed_token != self._connection.sealed_token:
+            return runs.end(tx, run, "partial", REPLACED, now=now)
         if failure.kind in ("refused", "gone"):
             # First the connection, then the run, as everybody does who locks both.
             attention.ask_for(tx, run.company_id, failure.message, run_id=run.id, actor=run.actor, now=now)

@@ -110,7 +110,7 @@ def begin(tx: Tx, company_id: str, source: Source, choice: Choice, *, actor: Act
     changes: dict[str, list[str | None]] = {"source": [source, None], "people": [None, choice]}
     events.record(tx, company_id, "SourceDisconnected", company_id, changes, actor=actor, now=now)
     payload = {"source": source, "choice": choice, "actor": str(actor)}
-    queue.enqueue(tx, company_id, "disconnect_people", payload, waiting_key=source, now=now)
+    queue.enqueue(tx, company_id, "disconnect_people", payload, waiting_key=f"{source} {choice}", now=now)
 
 
 def following(tx: Tx, company_id: str, source: Source, choice: Choice, *, after: str = "") -> list[str]:
@@ -128,11 +128,11 @@ def step(
 ) -> int:
     """Does what was chosen to these people, as `following` found them, and says how many they are; of nobody, some of
     what was read of Okta's directory is forgotten. 0: nothing is left. Safe to run again: whoever was done, or changed
-    meanwhile, is passed over. Once the source is on again, nothing is done: its people are its own again.
+    meanwhile, is passed over. Once the source is on again, or something else was chosen, nothing more is done.
 
     Nobody privileged is archived.
     """
-    if is_connected(tx, company_id, source):
+    if is_connected(tx, company_id, source) or _chosen(tx, company_id, source) != choice:
         return 0
     if not ids:
         return _forget_directory(tx, company_id) if source == "okta" else 0
@@ -159,6 +159,12 @@ def read_choice(text: str) -> Choice:
         if choice == text.strip().lower().replace("_", "-"):
             return choice
     raise InvalidValue(f"{text!r} is no choice; use one of {', '.join(CHOICES)}.", field="people")
+
+
+def _chosen(tx: Tx, company_id: str, source: Source) -> str | None:
+    """What was chosen last."""
+    said = events.of_subjects(tx, company_id, [company_id], ("SourceDisconnected",)).get(company_id, [])
+    return next((event.changes["people"][1] for event in reversed(said) if event.changes["source"][0] == source), None)
 
 
 def _keys(tx: Tx, company_id: str) -> list[Key]:

@@ -49,6 +49,7 @@ class _Person:
 
 
 UNSEEN = View("unknown", "", "either")
+_RULES = ("user name", "e-mail")  # by which somebody may be a person of Okta's
 _CLICKS_FOR_SCIM = frozenset({"provision", "import", "either", "reassign"})
 _NOT_ASSIGNED = frozenset({"DEPROVISIONED", "INACTIVE", "REVOKED", "SUSPENDED", "UNASSIGNED"})
 _CONNECTION = select(okta_connections.c.app_id, okta_connections.c.mode).where(
@@ -114,7 +115,7 @@ class _Seen:
             candidates = [self._by_id[user.external_id]] if user.external_id in self._by_id else []
         else:
             candidates = self._by_login.get(fold(user.user_name)) or self._by_email.get(fold(user.email)) or []
-        aside = self._set_aside.get(user.id)
+        rule, aside = self._set_aside.get(user.id, ("", None))
         if len(candidates) > 1:
             ids = ", ".join(sorted(person.okta_id for person in candidates))
             return View("unknown", aside or f"More than one person in Okta has this name: {ids}.", "choose")
@@ -128,6 +129,8 @@ class _Seen:
             remark = f"Okta's record of the person was set aside: {person.refused}"
         if (user.id, person.okta_id) in self._refused:
             remark, click = f"A person undid the match with {person.okta_id}, and no rule makes it again.", "choose"
+        if rule in _RULES and click == "next_run":
+            click = "choose"  # whom nobody knows to be the person, no run archives
         return View(status, aside or remark, click)
 
 
@@ -150,18 +153,18 @@ def _status(person: _Person, user: User, *, app: bool) -> tuple[Status, str, str
     return "assigned with another id", remark, "reassign"
 
 
-def _set_aside(tx: Tx, company_id: str, user_ids: Sequence[str]) -> dict[str, str]:
-    """Why the newest run set these users aside, in its own words."""
+def _set_aside(tx: Tx, company_id: str, user_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """By which rule the newest run set these users aside, and why, in its own words."""
     run = tx.one(_LAST_RUN, {"company": company_id})
     if run is None:
         return {}
-    query = select(okta_changes.c.user_id, okta_changes.c.reason).where(
+    query = select(okta_changes.c.user_id, okta_changes.c.rule, okta_changes.c.reason).where(
         okta_changes.c.company_id == company_id,
         okta_changes.c.run_id == run[0],
         okta_changes.c.kind == "set_aside",
         okta_changes.c.user_id.in_(user_ids),
     )
-    return dict(tx.search(query))
+    return {user_id: (rule, reason) for user_id, rule, reason in tx.search(query)}
 
 
 def _grouped(pairs: Iterable[tuple[str | None, _Person]]) -> dict[str, list[_Person]]:

@@ -170,6 +170,13 @@ def test_a_run_is_asked_for_seen_and_approved(connected: Api) -> None:
     assert (held["state"], held["reason"]) == ("held", "Too many would be archived.")
     approved = connected.send("POST", f"/okta/runs/{run['id']}/approve", None, 202)
     assert (approved["state"], approved["approved_by"]) == ("applying", f"api:{connected.key_id}")
+    hold(connected, run["id"])
+    assert connected.get(f"/okta/runs/{run['id']}")["question"] == 2
+    for again in ("", "?question=1"):  # as a client does that heard no answer
+        answer = connected.ask("POST", f"/okta/runs/{run['id']}/approve{again}")
+        assert (answer.status_code, told(answer)["field"]) == (409, "question")
+    approved = connected.send("POST", f"/okta/runs/{run['id']}/approve?question=2", None, 202)
+    assert (approved["state"], approved["question"]) == ("applying", None)
     assert connected.house.read(lambda tx: queue.open_since(tx, connected.id, runs.PULL)) is not None
     dropped = connected.send("POST", f"/okta/runs/{run['id']}/drop")
     assert (dropped["state"], dropped["ended_at"] is None) == ("dropped", False)

@@ -293,3 +293,26 @@ def test_a_part_of_a_plan_is_asked_for_alone(only: changes.Only, okta: Company) 
     run = held_for_rita(okta)
     found = okta.read(lambda tx: changes.search(tx, run, only=only))
     assert [row.who for row in found] == (["rita@acme.example"] * 2 if only == "waiting" else [])
+
+
+def test_the_same_form_sent_twice_is_no_second_yes(okta: Company, ada: Desk) -> None:
+    okta.configure(most_people=0)
+    okta.hire("poppy", external_id="00upoppy")
+    okta.hire("rita", role="manager", external_id="00urita")
+    okta.org.add(*[okta_user(f"00u{name}", status="DEPROVISIONED") for name in ("poppy", "rita")])
+    okta.org.add(okta_user("00ustays"))
+    run = pull(okta)
+    page = ada.open(f"{_address(run)}/approve")
+    assert "waits for another yes" in page.text
+    (form,) = [form for form in page.forms if form.action.endswith("/approve")]
+    assert ada.http.post(form.action, data=form.fields).status_code == 303
+    work(okta)
+    assert (okta.run(run.id).state, okta.user("poppy").active, okta.user("rita").active) == ("held", False, True)
+    again = ada.http.post(form.action, data=form.fields)
+    assert again.status_code == 409
+    assert "waits for another yes by now" in again.text
+    assert okta.run(run.id).state == "held"
+    (form,) = [form for form in ada.open(f"{_address(run)}/approve").forms if form.action.endswith("/approve")]
+    assert ada.http.post(form.action, data=form.fields).status_code == 303
+    work(okta)
+    assert not okta.user("rita").active

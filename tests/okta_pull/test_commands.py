@@ -224,6 +224,19 @@ def test_a_variable_that_okta_does_not_know_is_warned_of(place: Place) -> None:
     assert "could not be asked" in ended.stderr
 
 
+def test_okta_that_is_switched_off_is_not_asked_for_variables(place: Place) -> None:
+    place.configure()
+    place.run("off", "--forget-token", "--yes")
+    asked = place.org.log.count
+    ended = rollbook(place.environment, "okta", "field", place.subdomain, "hireDate", "hire_date", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["variable"]) == (0, "hireDate")
+    assert (
+        "could not be asked. The standard integration is switched off; first: rollbook okta configure" in ended.stderr
+    )
+    assert "switched off" in place.run("fields", "--live", code=1)
+    assert place.org.log.count == asked
+
+
 def test_the_variables_of_the_org_are_shown_with_their_form(place: Place) -> None:
     place.configure()
     place.run("field", "hireDate", "hire_date")
@@ -282,7 +295,8 @@ def test_too_many_archives_wait_for_a_yes(place: Place) -> None:
     assert f"okta plan {place.subdomain} {held['id']}, then say yes with okta approve or no with okta drop" in refused
     assert len(place.run("plan", held["id"])["archive"]) == 3
     assert all(person(place, user).active for user in leavers)
-    done = place.run("approve", held["id"])
+    assert held["question"] == 1
+    done = place.run("approve", held["id"], "--yes")
     assert (done["state"], done["approved_by"]) == ("done", "operator")
     assert not any(person(place, user).active for user in leavers)
     assert "nothing to approve" in place.run("approve", held["id"], code=1)

@@ -17,7 +17,7 @@ from rollbook.okta.client import Client
 from rollbook.okta.failures import RecordRefused
 from rollbook.okta.runs import Run
 from rollbook.okta.sync import Sync
-from rollbook.people import users
+from rollbook.people import link_health, users
 from rollbook.simulator.org_faults import Fault
 from rollbook.simulator.org_log import Request
 from tests.conftest import OPERATOR
@@ -317,3 +317,16 @@ def test_a_variable_that_the_company_mapped_holds_runs_whoever_wrote_the_value(c
         assert "site" in (run.reason or "")
         company.approve(run)
     assert company.user("leo").location == "Lyon"
+
+
+def test_of_whom_nobody_knows_who_is_meant_it_is_not_said_that_the_next_run_archives_them(company: Company) -> None:
+    company.configure(most_percent=100)
+    leo = company.hire("leo")
+    company.org.add(okta_user("00uold", "leo"), okta_user("00ustays"))
+    company.org.add(okta_user("00unew", "leo.linden", email="leo@acme.example"), groups=())
+    company.org.deactivate("00uold")
+    run = company.pull()
+    assert {row.rule for row in company.plan(run, "set_aside")} == {"user name", "e-mail"}
+    entry = company.read(lambda tx: link_health.of_user(tx, leo, now=clock.now()))
+    assert entry.okta_status == "deprovisioned"
+    assert entry.what_to_do.startswith("Record the external id of the right person")

@@ -12,7 +12,9 @@ import time_machine
 
 from rollbook import clock
 from rollbook.activity import queue
-from rollbook.okta import applying, approval, runs
+from rollbook.errors import Conflict
+from rollbook.okta import applying, approval, connections, field_map, runs
+from rollbook.okta.connections import Wanted
 from rollbook.okta.runs import Run
 from rollbook.okta.sync import Sync
 from rollbook.people import alarms, users
@@ -200,4 +202,98 @@ def test_of_two_who_apply_the_same_run_the_second_leaves_what_was_done(company: 
     after = company.run(run.id)
     assert company.told(after) == [("archive", "leo@acme.example", "applied")]
     assert (after.state, after.counts["applied"], after.counts.get("passed_over", 0)) == ("done", 1, 0)
+    assert not company.user("leo").active
+
+
+def test_a_yes_speaks_of_the_question_it_was_read_with(company: Company) -> None:
+    promoted = leavers(company, "leo", "mona")
+    promote(company, "mona", "manager")
+    first = company.run(promoted.id)
+    assert first.question == 1
+    second = company.approve(first)
+    assert (second.state, second.question) == ("held", 2)
+    for stale in (1, 3, None):
+        with pytest.raises(Conflict, match="waits for another yes by now, to its question 2"):
+            company.write(
+                lambda tx, stale=stale: approval.approve(
+                    tx, company.id, first.id, question=stale, actor=OPERATOR, now=clock.now()
+                )
+            )
+    assert (company.user("leo").active, company.user("mona").active) == (False, True)
+    assert company.approve(second).question is None
+    assert not company.user("mona").active
+
+
+def test_what_of_a_privileged_person_is_set_aside_waits_for_nobody(company: Company) -> None:
+    company.configure(most_percent=100)
+    company.field("Start", "start", "date")
+    company.hire("mona", role="manager")
+    company.org.add(okta_user("00umona", extra={"start": "soon"}), okta_user("00ustays", extra={"start": "2026-01-01"}))
+    run = company.pull()
+    assert run.reason is not None
+    assert run.reason.startswith("1 change ")
+    run = company.approve(run)
+    assert (run.state, company.user("mona").external_id) == ("done", "00umona")
+    assert [row.kind for row in company.plan(run)] == ["link", "set_aside"]
+
+
+def test_a_token_that_was_replaced_meanwhile_asks_for_no_new_one(company: Company) -> None:
+    company.configure()
+    company.hire("leo", external_id="00uleo")
+    company.org.add(okta_user("00uleo"))
+
+    def replaced(run: Run | None) -> None:
+        if run is not None and run.part == "deprovisioned":
+            company.after_step = None
+            wanted = Wanted(company.server.address, company.org.group_id)
+            how: dict[str, Any] = {"sealed_token": "another", "actor": OPERATOR, "now": clock.now()}
+            company.write(lambda tx: connections.configure(tx, company.id, wanted, **how))
+            company.org.revoke_token()
+
+    company.after_step = replaced
+    run = company.pull()
+    assert (run.state, company.connection().state) == ("partial", "on")
+    assert run.reason is not None
+    assert run.reason.startswith("The token was replaced")
+
+
+@pytest.mark.parametrize("way", ["map", "unmap"])
+def test_a_held_run_does_not_write_by_a_map_that_is_no_more(company: Company, way: str) -> None:
+    leavers(company, "cleo", mode="full")
+    company.map("workEmail", "email")
+    company.org.set_profile("00ustays", workEmail="wrong@acme.example")
+    run = company.pull()
+    assert (run.state, company.told(run, "change")) == ("held", [("change", "stays@acme.example", "planned")])
+    if way == "map":
+        company.map("mail", "email")
+    else:
+        company.write(lambda tx: field_map.unmap(tx, company.id, "email", actor=OPERATOR, now=clock.now()))
+    assert company.run(run.id).state == "dropped"
+    assert company.user("stays").email == "stays@acme.example"
+
+
+def test_who_was_counted_as_missing_on_other_terms_is_missing_for_the_first_time(company: Company) -> None:
+    """A run on another group ended while it walked: it had read everything, and counted some."""
+    company.configure(mode="full", most_percent=100)
+    company.org.add(okta_user("00uleo"), okta_user("00ustays"))
+    company.pull()
+    other = company.org.add_group("Others")
+    company.org.join("00ustays", other)
+    company.configure(mode="full", most_percent=100, group_id=other)
+    asked = company.ask()
+
+    def dropped(run: Run | None) -> None:
+        if run is not None and run.state == "planning" and run.cursor is not None:
+            company.drop(run)
+
+    company.after_step = dropped
+    company.work()
+    company.after_step = None
+    assert company.run(asked.id).state == "dropped"
+    assert company.remembered()["00uleo"]["missing_runs"] == 1
+    company.configure(mode="full", most_percent=100)
+    company.org.leave("00uleo")
+    company.pull()
+    assert company.user("leo").active
+    company.pull()
     assert not company.user("leo").active

@@ -8,12 +8,15 @@ import pytest
 
 from rollbook import clock
 from rollbook.activity.events import Actor
+from rollbook.errors import Conflict
 from rollbook.okta.changes import Change
 from rollbook.okta.runs import Run
-from rollbook.people import users
+from rollbook.people import address_holders, deletion, exemptions, users
+from rollbook.people.record import profile_of, with_fields
 from tests.okta_pull.pull import ADMIN, Company, okta_user
 
 SCIM = Actor("scim", "a key")
+OKTA = Actor("okta", "a run")
 
 
 @pytest.fixture
@@ -126,3 +129,98 @@ def test_what_was_given_to_somebody_else_since_the_plan_is_told_as_not_done(full
     [row] = full.plan(run)
     assert (row.state, list(row.changes)) == ("applied", ["job_title"])
     assert (full.user("leo").email, full.user("leo").job_title) == ("leo@acme.example", "Baker")
+
+
+def test_who_comes_back_privileged_with_a_new_e_mail_takes_no_sign_in_address_back(full: Company) -> None:
+    """The new e-mail is held, so the links of an administrator go on to the address that a learner has by now."""
+    full.org.add(okta_user("00umona"), okta_user("00ustays"))
+    full.pull()
+    mona = full.user("mona")
+    full.write(lambda tx: users.set_role(tx, mona, "admin", actor=ADMIN, now=clock.now()))
+    full.org.suspend("00umona")
+    full.approve(full.pull())
+    full.org.set_profile("00umona", email="mona.new@acme.example")
+    leo = full.hire("leo", email="mona@acme.example")
+    full.org.unsuspend("00umona")
+    _, rows = _both(full)
+    assert [(row.user_id, row.kind) for row in rows] == [(mona.id, "set_aside")]
+    assert f"Sign-in links of user {mona.id} go to an address that is the e-mail of user {leo.id}" in rows[0].reason
+    profile = with_fields(profile_of(full.user("mona")), email="mona.new@acme.example")
+    with pytest.raises(Conflict, match="Sign-in links"):
+        full.write(lambda tx: users.update(tx, full.user("mona"), profile, active=True, actor=OKTA, now=clock.now()))
+    signing_in = full.read(lambda tx: address_holders.signing_in_with(tx, full.id, "mona@acme.example"))
+    assert signing_in == [leo.id]
+
+
+@pytest.mark.parametrize("never", ["exempt", "archived by hand"])
+def test_whoever_never_gets_a_name_keeps_it_from_nobody(full: Company, never: str) -> None:
+    leo = full.hire("leo", external_id="00ua")
+    if never == "exempt":
+        full.write(lambda tx: exemptions.exempt(tx, leo, "house", actor=ADMIN, now=clock.now()))
+    else:
+        full.write(lambda tx: users.archive(tx, leo, actor=ADMIN, now=clock.now()))
+    full.org.add(okta_user("00ua", "leo", email="office@acme.example"))
+    full.org.add(okta_user("00ub", "mona", email="office@acme.example"))
+    _, rows = _both(full)
+    assert [(row.okta_id, row.kind) for row in rows] == [("00ub", "create")]
+    assert full.user("mona").email == "office@acme.example"
+
+
+def test_names_are_matched_and_compared_by_the_variables_that_fill_them(full: Company) -> None:
+    full.map("workEmail", "email")
+    cleo = full.hire("cleo", email="desk@acme.example")
+    full.org.add(okta_user("00uleo", extra={"workEmail": "office@acme.example"}))
+    full.org.add(okta_user("00umona", extra={"workEmail": "Office@acme.example"}))
+    full.org.add(okta_user("00ucleo", "cleo.linden", extra={"workEmail": "Desk@acme.example"}))
+    _, rows = _both(full)
+    assert [(row.okta_id, row.kind) for row in rows] == [
+        ("00ucleo", "link"),
+        ("00ucleo", "change"),
+        ("00uleo", "create"),
+        ("00umona", "set_aside"),
+    ]
+    assert rows[3].reason.startswith("In Okta 00uleo has this e-mail as well")
+    assert full.people()["cleo.linden@acme.example"].id == cleo.id
+
+
+def test_an_old_account_is_no_leaver_whose_mapped_name_somebody_else_has(full: Company) -> None:
+    full.map("workEmail", "email")
+    full.hire("leo", email="office@acme.example")
+    full.org.add(okta_user("00uold", "gone", extra={"workEmail": "office@acme.example"}))
+    full.org.add(okta_user("00unew", "new", extra={"workEmail": "office@acme.example"}), groups=())
+    full.org.deactivate("00uold")
+    _, rows = _both(full)
+    assert [(row.okta_id, row.kind) for row in rows] == [("00uold", "set_aside")]
+    assert full.user("leo").active
+
+
+def test_names_that_a_person_has_to_free_are_not_promised(full: Company) -> None:
+    mona = full.hire("mona", role="admin", external_id="00umona")
+    full.write(lambda tx: deletion.delete(tx, mona, actor=SCIM, now=clock.now()))
+    full.org.add(okta_user("00umona"))
+    full.org.add(okta_user("00uother", "mona.linden", login="MONA@acme.example.com"))
+    _, rows = _both(full)
+    assert [(row.okta_id, row.kind) for row in rows] == [("00umona", "set_aside"), ("00uother", "create")]
+    assert f"rollbook user free SUBDOMAIN {mona.id}" in rows[0].reason
+
+
+def test_who_would_change_places_is_told_so(full: Company) -> None:
+    full.org.add(okta_user("00uleo"), okta_user("00umona"))
+    full.pull()
+    full.org.set_profile("00uleo", email="mona@acme.example")
+    full.org.set_profile("00umona", email="leo@acme.example")
+    _, rows = _both(full)
+    assert [row.kind for row in rows] == ["set_aside", "set_aside"]
+    ids = [full.user(name).id for name in ("leo", "mona")]
+    assert rows[0].reason.startswith(f"Users {ids[0]} and {ids[1]} are to exchange e-mails, and neither can go first.")
+
+
+def test_many_names_are_compared_in_as_many_statements_as_few(full: Company) -> None:
+    """Everybody is to get the e-mail of the next."""
+    for number in range(40):
+        full.org.add(okta_user(f"00u{number:02}", f"p{number:02}"))
+    full.pull()
+    for number in range(40):
+        full.org.set_profile(f"00u{number:02}", email=f"p{(number + 1) % 40:02}@acme.example")
+    _, rows = _both(full)
+    assert [row.kind for row in rows] == ["set_aside"] * 40

@@ -339,3 +339,24 @@ def test_an_unknown_source_or_choice_is_named(text: str) -> None:
     with pytest.raises(InvalidValue, match="keep, archive, hand-over"):
         disconnecting.read_choice(text)
     assert disconnecting.read_choice(" Hand_Over ") == "hand-over"
+
+
+@pytest.mark.parametrize("then", ["keep", "hand-over"])
+def test_what_is_chosen_last_is_done(house: House, acme: Tenant, filled: dict[str, list[str]], then: Choice) -> None:
+    """Also where the choice before waits still, or is being done."""
+    before = states(house, acme.id)
+    begin(house, acme.id, "okta", "archive")
+    begin(house, acme.id, "okta", then)
+    work_off(house, acme.id)
+    after = states(house, acme.id)
+    assert all(after[user_id][1] == before[user_id][1] for user_id in before)
+    if then == "keep":
+        assert after == before
+    else:
+        assert {after[user_id][0] for user_id in filled["known"]} == {"unlinked"}
+    ids = house.read(lambda tx: disconnecting.following(tx, acme.id, "okta", "archive"))
+    step = partial(disconnecting.step, actor=OPERATOR, now=clock.now())
+    assert house.write(lambda tx: step(tx, acme.id, "okta", "archive", ids)) == 0
+    begin(house, acme.id, "okta", "archive")
+    work_off(house, acme.id)
+    assert states(house, acme.id)[filled["known"][1]][1] is (then != "keep")

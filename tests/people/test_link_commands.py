@@ -98,7 +98,11 @@ def test_a_person_is_exempted_and_included_again(own: dict[str, str]) -> None:
     (row,) = told(own, "links", "acme", "--exempt")
     assert (row["user"], row["link"]) == (exempt, "exempt")
     assert "A contractor" in row["reason"]
-    assert told(own, "user", "exempt", "acme", MONA, "--lift")["link"] == "unlinked"
+    for name in (LEO, CLEO):
+        told(own, "user", "exempt", "acme", name, "--reason", "A contractor")
+    assert "Everybody active is linked, but for 3 exempt" in rollbook(own, "links", "acme").stdout
+    for name in (LEO, CLEO, MONA):
+        assert told(own, "user", "exempt", "acme", name, "--lift")["link"] == "unlinked"
     assert "Nobody is exempt" in rollbook(own, "links", "acme", "--exempt").stdout
     for arguments in ((), ("--lift", "--reason", "both")):
         assert "Say why with --reason" in refused(own, "user", "exempt", "acme", MONA, *arguments)
