@@ -10,7 +10,7 @@ from datetime import datetime
 
 from rollbook.database import Tx
 from rollbook.okta import changes, directory, guards, planning, runs, situations
-from rollbook.okta.changes import Change
+from rollbook.okta.changes import Change, Mark
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.planning import Plan, Situation
 from rollbook.okta.runs import Run
@@ -50,6 +50,7 @@ def carry_out(tx: Tx, run: Run, rows: Sequence[Change], rests_on: Grounds, *, no
     lived = situations.of_people(tx, run.company_id, run.id, found, rests_on, counted=True, lock=True)
     by_id = {situation.okta_id: situation for situation in lived}
     told = {"applied": 0, "passed_over": 0}
+    marks: list[Mark] = []
     last = run.cursor
     for row in rows:
         if last != run.cursor and time.monotonic() - began > MOST_SECONDS:
@@ -58,20 +59,22 @@ def carry_out(tx: Tx, run: Run, rows: Sequence[Change], rests_on: Grounds, *, no
         situation = by_id.get(row.okta_id or "")
         plan, why_not = _plan(row, situation, rests_on)
         if plan is not None and plan.waits is not None and row.why_not is None:
-            changes.ask_for_yes(tx, run.company_id, row, plan.waits)
+            marks.append(changes.ask_for_yes(tx, run.company_id, row, plan.waits))
             continue
         user_id = None
         if situation is not None and plan is not None:
             user_id, why_not = _do(tx, run, situation, plan, now=now)
         done = plan.changes if plan is not None and why_not is None else None
-        changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, done=done, now=now)
+        mark = changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, done=done, now=now)
+        marks.append(mark)
         told["applied" if why_not is None else "passed_over"] += 1
+    changes.check(marks)
     return runs.advance(tx, run, cursor=last, counts=runs.counted(run, told))
 
 
 def pass_over(tx: Tx, run: Run, row: Change, why_not: str, *, now: datetime) -> Run:
     """A row that cannot be done."""
-    changes.mark(tx, run.company_id, row, why_not=why_not, now=now)
+    changes.check([changes.mark(tx, run.company_id, row, why_not=why_not, now=now)])
     return runs.advance(tx, run, cursor=row.id, counts=runs.counted(run, {"passed_over": 1}))
 
 
