@@ -19,7 +19,13 @@ def start(directory: Path) -> PostgresServer:
         for parent in (directory, *directory.parents):
             if parent.exists() and parent.stat().st_mode & 0o011 != 0o011 and parent.owner() == "root":
                 parent.chmod(parent.stat().st_mode | 0o011)
-    return get_server(directory, cleanup_mode="delete")
+    server = get_server(directory, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # Our processes are killed here, never the machine: what PostgreSQL was given it keeps.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return server
 
 
 def new_database(server: PostgresServer) -> str:

@@ -1,35 +1,79 @@
-"""The command line: one module a noun. It opens an installation, calls a verb, and prints what came of it."""
+"""The command line: one module a noun. It opens an installation, calls a verb, and prints what came of it.
+
+A module is loaded, and its commands are put together, once one of them is named: all of them together take as long as
+most commands do.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections import UserDict
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from rollbook.cli import (
-    assignments,
-    checks,
-    company,
-    disconnect,
-    exchange,
-    field,
-    group,
-    key,
-    lesson,
-    links,
-    okta,
-    outbox,
-    path,
-    report,
-    server,
-    trigger,
-    user,
-    user_links,
-)
 from rollbook.database import Collision
 from rollbook.errors import RollbookError
 
+# In the order of `rollbook --help`: each command and the module that it is in.
+MODULES = {
+    "company": "company",
+    "key": "key",
+    "user": "user",
+    "group": "group",
+    "field": "field",
+    "lesson": "lesson",
+    "path": "path",
+    "trigger": "trigger",
+    "okta": "okta",
+    "scim": "checks",
+    "assign": "assignments",
+    "withdraw": "assignments",
+    "complete": "assignments",
+    "assignments": "assignments",
+    "serve": "server",
+    "worker": "server",
+    "migrate": "server",
+    "links": "links",
+    "log": "links",
+    "disconnect": "disconnect",
+    "import": "exchange",
+    "export": "exchange",
+    "report": "report",
+    "outbox": "outbox",
+    "resend": "outbox",
+    "doctor": "checks",
+}
+
+
+class _Loading(UserDict[str, Any]):
+    """Commands by name, of a module's `add_to` or its `app`, each put together when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = import_module(f"{__name__}.{self.data[name]}")
+        part = typer.Typer(callback=_program)
+        if hasattr(module, "add_to"):
+            module.add_to(part)
+        else:
+            part.add_typer(module.app, name=name)
+        return typer.main.get_group(part).commands[name]
+
+
+class _Commands(TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Loading(MODULES)
+
+
+def _program() -> None:
+    """Without a callback of its own a program has commands, not modules."""
+
+
 app = typer.Typer(
+    cls=_Commands,
+    callback=_program,
     name="rollbook",
     help="Keeps the people of a learning platform up to date, the second something changes in Okta.",
     no_args_is_help=True,
@@ -37,24 +81,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.add_typer(company.app, name="company")
-app.add_typer(key.app, name="key")
-user_links.add_to(user.app)
-app.add_typer(user.app, name="user")
-app.add_typer(group.app, name="group")
-app.add_typer(field.app, name="field")
-app.add_typer(lesson.app, name="lesson")
-app.add_typer(path.app, name="path")
-assignments.add_to(app)
-app.add_typer(trigger.app, name="trigger")
-app.add_typer(okta.app, name="okta")
-server.add_to(app)
-links.add_to(app)
-disconnect.add_to(app)
-exchange.add_to(app)
-report.add_to(app)
-outbox.add_to(app)
-checks.add_to(app)
 
 
 def main() -> None:

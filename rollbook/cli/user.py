@@ -11,6 +11,7 @@ import typer
 
 from rollbook import clock
 from rollbook.activity.events import Event
+from rollbook.cli import user_links
 from rollbook.cli.output import OPERATOR, Json, Subdomain, Yes, card, line, opened, read, show, table, write
 from rollbook.cli.user_record import UserName, as_json, change, show_one, shown
 from rollbook.database import Tx
@@ -267,3 +268,6 @@ def events(subdomain: Subdomain, user: UserName, json: Json = False) -> None:
     ]
     columns = {"at": "At", "kind": "What", "actor": "By", "changes": "Changes"}
     show(rows, as_json=json, human=table(rows, columns, empty="Nothing has happened yet."))
+
+
+user_links.add_to(app)
