@@ -5,10 +5,11 @@ in one transaction, and both explain the person's row. The checks return sentenc
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, select
+from sqlalchemy import Select, Table, bindparam, select
 
 from rollbook.activity.log import Entry
 from rollbook.database import Tx
@@ -25,8 +26,13 @@ WITHOUT_CHANGE = frozenset({"refused", "unchanged"})
 
 def rows(tx: Tx, table: Table, company_id: str) -> list[Row]:
     """Every row of a company, in the order of ids."""
-    query = select(table).where(table.c.company_id == company_id).order_by(table.c.id)
-    return [dict(zip(table.columns.keys(), row, strict=True)) for row in tx.search(query)]
+    names = table.columns.keys()
+    return [dict(zip(names, row, strict=True)) for row in tx.all(_everything(table), {"company": company_id})]
+
+
+@cache
+def _everything(table: Table) -> Select[Any]:
+    return select(table).where(table.c.company_id == bindparam("company")).order_by(table.c.id)
 
 
 def events_of(tx: Tx, company_id: str) -> list[Row]:
