@@ -34,11 +34,11 @@ from rollbook.database.tables import events, outbox, users
 from rollbook.installation import Installation
 from rollbook.okta import connections, field_map, runs
 from rollbook.okta.client import Client
-from rollbook.okta.connections import Wanted
 from rollbook.okta.conversation import Conversation
 from rollbook.okta.org_address import OrgAddress
 from rollbook.okta.runs import Run
 from rollbook.okta.sync import Sync
+from rollbook.okta.wanted import Wanted
 from rollbook.people import companies, fields
 from rollbook.simulator.org import Org
 

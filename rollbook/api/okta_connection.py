@@ -17,8 +17,9 @@ from rollbook.api.shapes import Body, Instant, Required, Shape, left_out
 from rollbook.database import Tx
 from rollbook.okta import connections, field_map, slots
 from rollbook.okta.connections import Connection as Record
-from rollbook.okta.connections import Mode, State
+from rollbook.okta.connections import State
 from rollbook.okta.field_map import Mapped
+from rollbook.okta.wanted import Mode
 from rollbook.people.authorization import Who
 
 routes = router("okta")

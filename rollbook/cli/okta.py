@@ -22,8 +22,9 @@ from rollbook.errors import InvalidValue
 from rollbook.installation import Installation
 from rollbook.okta import beside_scim as scim
 from rollbook.okta import connections, directory, sessions, slots
-from rollbook.okta.connections import Connection, Wanted
+from rollbook.okta.connections import Connection
 from rollbook.okta.sessions import Access, Found
+from rollbook.okta.wanted import Wanted, checked
 from rollbook.people import companies
 
 app = typer.Typer(help="The standard integration: the pull from Okta's API, twice a day.", no_args_is_help=True)
@@ -176,7 +177,7 @@ def _wanted(
             values[name] = None
     if group is not None or whole_directory:
         values["group_id"] = group
-    return connections.checked(Wanted(**(values | ({"org_url": org_url} if org_url is not None else {}))))
+    return checked(Wanted(**(values | ({"org_url": org_url} if org_url is not None else {}))))
 
 
 def _token(access: Access, before: Connection | None, wanted: Wanted, token_file: str | None) -> str:

@@ -38,7 +38,9 @@ def field(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Fill a field from one of Okta's profile variables; from then on it belongs to the standard integration."""
+    """Fill a field from one of Okta's profile variables; from then on it belongs to the standard integration. A run
+    that began without it is dropped.
+    """
 
     def work(tx: Tx) -> Mapped:
         company_id = companies.get(tx, subdomain).id
@@ -54,7 +56,9 @@ def field(
 
 
 def unmap(subdomain: Subdomain, target: Field, json: Json = False) -> None:
-    """Fill a field from Okta no more. What people have in it stays, and Learning owns it from now on."""
+    """Fill a field from Okta no more. What people have in it stays, and Learning owns it from now on. A run that began
+    with it is dropped.
+    """
 
     def work(tx: Tx) -> list[Mapped]:
         company_id = companies.get(tx, subdomain).id

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -67,23 +67,30 @@ def approve(subdomain: Subdomain, run_id: RunId, yes: Yes = False, json: Json = 
     are asked once more; elsewhere the command is the yes. What concerns privileged people may need another one.
     """
 
-    def look(tx: Tx) -> tuple[str, Run, dict[tuple[Kind, str], int]]:
+    def look(tx: Tx) -> tuple[str, Run, dict[Kind, int], int]:
         company_id = companies.get(tx, subdomain).id
         run = runs.get(tx, company_id, run_id)
-        return company_id, run, changes.tally(tx, run)
+        return company_id, run, changes.left(tx, run), changes.waiting(tx, run)
 
-    company_id, run, tally = read(look)
-    if run.question is not None and not yes and sys.stdin.isatty():
-        left = [f"{number:,} {kind.replace('_', ' ')}" for (kind, state), number in tally.items() if state == "planned"]
-        typer.confirm(f"{run.reason}\nLeft to do: {', '.join(left) or 'nothing'}. Go on?", abort=True, err=True)
+    company_id, run, left, waiting = read(look)
+    question = approval.asked(run)
+    if not yes and sys.stdin.isatty():
+        typer.confirm(_to_confirm(run, left, waiting), abort=True, err=True)
 
     def work(tx: Tx) -> Run:
-        how: dict[str, Any] = {"question": run.question, "actor": OPERATOR, "now": clock.now()}
+        how: dict[str, Any] = {"question": question, "actor": OPERATOR, "now": clock.now()}
         return approval.approve(tx, company_id, run_id, **how)
 
     with opened() as installation:
         ended = _worked(installation, work, quiet=json)
     _tell(ended, subdomain, json)
+
+
+def _to_confirm(run: Run, left: Mapping[Kind, int], waiting: int) -> str:
+    """What a yes would do, in one sentence or two."""
+    told = ", ".join(f"{number:,} {kind}" for kind, number in left.items()) or "nothing"
+    again = f" {waiting:,} of it, of privileged people, will wait for another yes." if run.notes.get(runs.WHOLE) else ""
+    return f"{run.reason}\nLeft to do: {told}.{again if waiting else ''} Go on?"
 
 
 def drop(subdomain: Subdomain, run_id: RunId, json: Json = False) -> None:

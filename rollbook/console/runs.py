@@ -141,8 +141,8 @@ async def ask(visit: Visit) -> Response:
         run = run_words.of_address(visit, tx, who)
         if run.ended_at is not None or (run.state != "held" and action.slug == "approve"):
             raise Conflict("This run waits for nobody’s yes any more, so nothing is to be said here.", field="state")
-        left = {kind: count for (kind, state), count in changes.tally(tx, run).items() if state == "planned"}
-        numbers = [(TITLES[kind][0], left[kind]) for kind in TITLES if left.get(kind) and kind != "set_aside"]
+        left = changes.left(tx, run)
+        numbers = [(TITLES[kind][0], left[kind]) for kind in TITLES if kind in left]
         return who, run_words.told(tx, run), numbers, changes.waiting(tx, run)
 
     who, told, numbers, waiting = await visit.read(look, permission="run_okta")

@@ -4,6 +4,6 @@ Rooms receive a `Tx` and hand it statements of SQLAlchemy Core; nothing above th
 """
 
 from rollbook.database.engine import Collision, Database, open_database
-from rollbook.database.statements import Answer, Row, Tx
+from rollbook.database.statements import Row, Tx
 
-__all__ = ["Answer", "Collision", "Database", "Row", "Tx", "open_database"]
+__all__ = ["Collision", "Database", "Row", "Tx", "open_database"]

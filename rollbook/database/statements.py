@@ -105,7 +105,7 @@ class Compiler:
         # The statement itself is the key and so stays alive: an id could be given to another one later.
         self._kept: dict[Statement, dict[tuple[str, ...], Compiled]] = {}
         self._insertions: dict[Insertion, str] = {}
-        self._lists: dict[Statement, dict[tuple[int, ...], Compiled]] = {}
+        self._lists: dict[Statement, dict[tuple[tuple[str, int], ...], Compiled]] = {}
 
     def kept(self, statement: Statement, parameters: Parameters) -> Compiled:
         """For statements that live as long as the process. Raises for IN lists, whose text varies."""
@@ -137,7 +137,7 @@ class Compiler:
         texts = self._lists.get(statement)
         if texts is None:
             texts = self._lists[statement] = {}
-        sizes = tuple(len(values) for values in lists.values())
+        sizes = tuple((name, len(lists[name])) for name in sorted(lists))
         compiled = texts.get(sizes)
         if compiled is None:
             if len(texts) >= MOST_TEXTS:

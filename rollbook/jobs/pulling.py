@@ -60,10 +60,6 @@ class Pulls:
             log.info("a run goes on with another worker", company_id=task.company_id)
         except sessions.CannotOpen as error:
             await database.write(partial(_cannot_open, task=task, reason=error.message, now=clock.now()))
-        else:
-            if kept.state == "needs_attention" and work.run is not None and work.run.state == "done":
-                actor, now = work.run.actor, clock.now()
-                await database.write(partial(attention.settle, company_id=task.company_id, actor=actor, now=now))
 
     async def finish(self, task: Task) -> None:
         """As the worker does it, for a command that claimed the task itself: reported, and what broke is told."""

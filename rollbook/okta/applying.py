@@ -10,7 +10,7 @@ from datetime import datetime
 
 from rollbook.database import Tx
 from rollbook.okta import changes, directory, guards, planning, runs, situations
-from rollbook.okta.changes import Change, Mark
+from rollbook.okta.changes import Change
 from rollbook.okta.grounds import Grounds
 from rollbook.okta.planning import Plan, Situation
 from rollbook.okta.runs import Run
@@ -49,32 +49,32 @@ def carry_out(tx: Tx, run: Run, rows: Sequence[Change], rests_on: Grounds, *, no
     found = directory.people(tx, run.company_id, [row.okta_id for row in rows if row.okta_id])
     lived = situations.of_people(tx, run.company_id, run.id, found, rests_on, counted=True, lock=True)
     by_id = {situation.okta_id: situation for situation in lived}
-    told = {"applied": 0, "passed_over": 0}
-    marks: list[Mark] = []
+    told = {"applied": 0, "passed_over": 0, "set_aside": 0}
     last = run.cursor
     for row in rows:
         if last != run.cursor and time.monotonic() - began > MOST_SECONDS:
             break
         last = row.id
         situation = by_id.get(row.okta_id or "")
-        plan, why_not = _plan(row, situation, rests_on)
+        plan, why_not, asides = _plan(row, situation, rests_on)
         if plan is not None and plan.waits is not None and row.why_not is None:
-            marks.append(changes.ask_for_yes(tx, run.company_id, row, plan.waits))
+            changes.ask_for_yes(tx, run.company_id, row, plan.waits)
             continue
         user_id = None
         if situation is not None and plan is not None:
             user_id, why_not = _do(tx, run, situation, plan, now=now)
         done = plan.changes if plan is not None and why_not is None else None
-        mark = changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, done=done, now=now)
-        marks.append(mark)
+        changes.mark(tx, run.company_id, row, why_not=why_not, user_id=user_id, done=done, now=now)
         told["applied" if why_not is None else "passed_over"] += 1
-    changes.check(marks)
+        if done is not None and done.keys() < row.changes.keys():
+            changes.add(tx, run, asides)
+            told["set_aside"] += len(asides)
     return runs.advance(tx, run, cursor=last, counts=runs.counted(run, told))
 
 
 def pass_over(tx: Tx, run: Run, row: Change, why_not: str, *, now: datetime) -> Run:
     """A row that cannot be done."""
-    changes.check([changes.mark(tx, run.company_id, row, why_not=why_not, now=now)])
+    changes.mark(tx, run.company_id, row, why_not=why_not, now=now)
     return runs.advance(tx, run, cursor=row.id, counts=runs.counted(run, {"passed_over": 1}))
 
 
@@ -85,16 +85,19 @@ def finish(tx: Tx, run: Run, waiting: int, *, now: datetime) -> Run:
     return runs.end(tx, run, "done", cursor=None, now=now)
 
 
-def _plan(row: Change, situation: Situation | None, rests_on: Grounds) -> tuple[Plan | None, str | None]:
-    """A row planned anew, as much of it as was told; else why nothing is to be done."""
+def _plan(
+    row: Change, situation: Situation | None, rests_on: Grounds
+) -> tuple[Plan | None, str | None, tuple[Plan, ...]]:
+    """A row planned anew, as much of it as was told; else why nothing is to be done. And what of it cannot be done."""
     if situation is None:
-        return None, _NO_LONGER
+        return None, _NO_LONGER, ()
     anew = planning.plan(rests_on, situation).plans
+    asides = tuple(plan for plan in anew if plan.kind == "set_aside")
     same = [plan for plan in anew if plan.kind == row.kind and plan.user_id == row.user_id]
     plan = planning.as_told(same[0], row.changes) if same else None
     if plan is not None:
-        return plan, None
-    return None, next((other.reason for other in anew if other.kind == "set_aside"), _NO_LONGER)
+        return plan, None, asides
+    return None, next((aside.reason for aside in asides), _NO_LONGER), ()
 
 
 def _do(tx: Tx, run: Run, situation: Situation, plan: Plan, *, now: datetime) -> tuple[str | None, str | None]:

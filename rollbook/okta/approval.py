@@ -15,6 +15,13 @@ from rollbook.okta.runs import EACH, WHOLE, Run
 from rollbook.people import alarms
 
 
+def asked(run: Run) -> int:
+    """The question that a held run asks. Raises Conflict where it asks none."""
+    if run.question is None:
+        raise Conflict(f"Run {run.id} is {runs.WORDS[run.state]}, so there is nothing to approve.", field="state")
+    return run.question
+
+
 def approve(tx: Tx, company_id: str, run_id: str, *, question: int | None = None, actor: Actor, now: datetime) -> Run:
     """A person says yes to a held run, and it goes on. A yes to a run that is held as a whole does not yet speak of
     what needs one for itself: the run is held once more for that.
@@ -23,9 +30,7 @@ def approve(tx: Tx, company_id: str, run_id: str, *, question: int | None = None
     Conflict where the run is not held, or asks something else by now: a form sent twice is no second yes.
     """
     run = runs.get(tx, company_id, run_id, lock=True)
-    if run.question is None:
-        raise Conflict(f"Run {run.id} is {runs.WORDS[run.state]}, so there is nothing to approve.", field="state")
-    if (question or 1) != run.question:
+    if (question or 1) != asked(run):
         raise Conflict(
             f"Run {run.id} waits for another yes by now, to its question {run.question}: {run.reason} Look at what it "
             "would do, and say yes to that.",

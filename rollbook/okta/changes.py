@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from rollbook import clock
-from rollbook.database import Answer, Row, Tx
+from rollbook.database import Row, Tx
 from rollbook.database.tables import okta_changes as table
 from rollbook.database.tables import okta_people, okta_runs, users
 from rollbook.errors import NotFound
@@ -41,8 +41,6 @@ class Change:
     at: str | None
     who: str | None
 
-
-Mark = tuple[str, Answer]  # the id of a row, and whether it was still to be done
 
 _ROW = (
     table.c.id,
@@ -139,9 +137,9 @@ def mark(
     user_id: str | None = None,
     done: dict[str, list[Any]] | None = None,
     now: datetime,
-) -> Mark:
+) -> None:
     """What became of a row: applied, or passed over and why. `user_id` is whom it made; `done` what of it was done,
-    where that is less than was planned. It is not waited for: `check` it before the transaction ends.
+    where that is less than was planned. Raises RunEnded where somebody else has done the row meanwhile: that stands.
     """
     state = "applied" if why_not is None else "passed_over"
     values: dict[str, Any] = {"state": state, "why_not": why_not, "at": clock.text(now)}
@@ -149,19 +147,12 @@ def mark(
         values["user_id"] = user_id
     if done is not None and done.keys() != change.changes.keys():
         values["changes"] = msgspec.json.encode(done).decode()
-    return _write(tx, company_id, change, values)
+    _write(tx, company_id, change, values)
 
 
-def ask_for_yes(tx: Tx, company_id: str, change: Change, waits: str) -> Mark:
-    """A row needs a person's yes for itself, which nobody knew when it was planned; as `mark`."""
-    return _write(tx, company_id, change, {"why_not": waits})
-
-
-def check(marks: Iterable[Mark]) -> None:
-    """Raises RunEnded where somebody else has done one of the rows meanwhile: that stands."""
-    for change_id, answer in marks:
-        if answer.one() is None:
-            raise RunEnded(change_id)
+def ask_for_yes(tx: Tx, company_id: str, change: Change, waits: str) -> None:
+    """A row needs a person's yes for itself, which nobody knew when it was planned. Raises RunEnded as `mark` does."""
+    _write(tx, company_id, change, {"why_not": waits})
 
 
 def search(
@@ -190,6 +181,12 @@ def tally(tx: Tx, run: Run) -> dict[tuple[Kind, str], int]:
     """How many rows of the plan there are of each kind and state."""
     rows = tx.all(_TALLY, {"company": run.company_id, "run": run.id})
     return {(kind, state): count for kind, state, count in rows}
+
+
+def left(tx: Tx, run: Run) -> dict[Kind, int]:
+    """How many rows are still to be done, by kind; what was set aside is for nobody to do."""
+    found = tally(tx, run).items()
+    return {kind: number for (kind, state), number in found if state == "planned" and kind != "set_aside"}
 
 
 def as_json(change: Change) -> dict[str, Any]:
@@ -236,8 +233,9 @@ def prune(tx: Tx, company_id: str, *, before: datetime, limit: int = 500) -> int
     return len(old)
 
 
-def _write(tx: Tx, company_id: str, change: Change, values: dict[str, Any]) -> Mark:
-    return change.id, tx.send(_MARK, {"company": company_id, "change": change.id, **values})
+def _write(tx: Tx, company_id: str, change: Change, values: dict[str, Any]) -> None:
+    if tx.one(_MARK, {"company": company_id, "change": change.id, **values}) is None:
+        raise RunEnded(change.id)
 
 
 def _change(row: Row) -> Change:

@@ -4,10 +4,9 @@ when is slots.py's; sessions.py opens it, and tries it before anything is saved.
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -20,21 +19,16 @@ from rollbook.database.tables import okta_connections as table
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.okta import beside_scim as scim
 from rollbook.okta import directory, runs
+from rollbook.okta.wanted import Mode, Wanted, checked
 from rollbook.people import alarms
 
-Mode = Literal["complement", "full"]
 State = Literal["on", "off", "needs_attention"]
 
-MODES: tuple[Mode, ...] = get_args(Mode)
-MOST_PEOPLE = 50
-MOST_PERCENT = 5
 # Why an open run was dropped.
 OFF = "The standard integration was switched off."
 MOVED = "Another org is read from now on."
 OTHERWISE = "How Okta is read was changed since it began; the next run begins anew."
 _READING = ("org_url", "group_id", "app_id", "mode", "role_variable")  # what a run and its plan rest on
-_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +50,6 @@ class Connection:
     reason: str | None
     configured_at: str  # since when it is on: slots before that are none of its
     updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a connection is to be, but for its token."""
-
-    org_url: str
-    group_id: str | None
-    app_id: str | None = None
-    mode: Mode = "complement"
-    role_variable: str | None = None
-    most_people: int = MOST_PEOPLE
-    most_percent: int = MOST_PERCENT
 
 
 _COLUMNS = tuple(table.c[name] for name in Connection.__dataclass_fields__)
@@ -246,36 +227,6 @@ def reseal(tx: Tx, connection: Connection, sealed_token: str, *, now: datetime) 
     tx.run(_UPDATE, {"company": connection.company_id, "sealed_token": sealed_token, "updated_at": clock.text(now)})
 
 
-def checked(wanted: Wanted) -> Wanted:
-    """The same; raises InvalidValue for what cannot be."""
-    for name, value in (("group", wanted.group_id), ("app", wanted.app_id)):
-        if value is not None and not _ID.fullmatch(value):
-            raise InvalidValue(
-                f"{value[:60]!r} is no id of a {name}: copy it from the end of the {name}'s address in Okta's admin "
-                f"console, as in 00g1abcd2EFGH3ijk4l5.",
-                field=f"{name}_id",
-            )
-    if wanted.mode not in MODES:
-        raise InvalidValue(f"{wanted.mode!r} is no mode; use complement or full.", field="mode")
-    if wanted.role_variable is not None:
-        check_variable(wanted.role_variable, field="role_variable")
-        if wanted.mode != "full":
-            raise InvalidValue("Only in full mode may Okta say somebody's role.", field="role_variable")
-    if not 0 <= wanted.most_people <= 1_000_000:
-        raise InvalidValue("The most people to archive unasked is a number from 0 to 1,000,000.", field="most_people")
-    if not 0 <= wanted.most_percent <= 100:
-        raise InvalidValue("The most per cent to archive unasked is a number from 0 to 100.", field="most_percent")
-    return wanted
-
-
-def check_variable(name: str, *, field: str = "variable") -> None:
-    """Raises InvalidValue where this cannot be a variable of Okta's profile."""
-    if not _VARIABLE.fullmatch(name):
-        raise InvalidValue(
-            f"{name[:60]!r} is no variable name; copy it from Okta's Profile Editor, as in hireDate.", field=field
-        )
-
-
 def _both(
     tx: Tx, company_id: str, before: Connection | None, mode: Mode, *, said: bool, now: datetime
 ) -> dict[str, list[Any]]:
@@ -284,12 +235,10 @@ def _both(
     return {"beside_scim": [None, "yes"]} if begins and scim.check_said(tx, company_id, said=said, now=now) else {}
 
 
-def drop_held_run(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> None:
-    """Ends a run that waits for a yes: what it planned is no longer what the next one would. As `_drop_run`, under the
-    connection's lock.
-    """
+def drop_begun_run(tx: Tx, company_id: str, *, actor: Actor, now: datetime) -> None:
+    """Ends an open run that began on terms which are no longer so. As `_drop_run`, under the connection's lock."""
     run = runs.find_open(tx, company_id)
-    if run is not None and run.state == "held":
+    if run is not None and run.started_at is not None:
         runs.drop(tx, company_id, run.id, OTHERWISE, actor=actor, now=now)
 
 

@@ -49,7 +49,7 @@ class Person(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> Names:
-        return Names(self.okta_id, self.login_key, self.email_key, self.status)
+        return Names(self.okta_id, self.login_key, self.email_key, self.status, bool(self.listed))
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -76,14 +76,13 @@ _NEXT = (
 _SOME = select(*COLUMNS).where(_OF_COMPANY, table.c.okta_id.in_(bindparam("okta_ids", expanding=True)))
 _SEEN_OF_SOME = select(*_SEEN).where(_OF_COMPANY, table.c.okta_id.in_(bindparam("okta_ids", expanding=True)))
 # The company stands in both branches, so that an index answers each.
-_NAMESAKES = select(table.c.okta_id, table.c.login_key, table.c.email_key, table.c.status).where(
+_NAMESAKES = select(table.c.okta_id, table.c.login_key, table.c.email_key, table.c.status, table.c.listed).where(
     or_(
         _OF_COMPANY & table.c.login_key.in_(bindparam("logins", expanding=True)),
         _OF_COMPANY & table.c.email_key.in_(bindparam("emails", expanding=True)),
     ),
     table.c.read_run == bindparam("run"),
 )
-_LISTED_NAMESAKES = _NAMESAKES.where(table.c.listed == 1)
 _OF_STATUS = select(*COLUMNS).order_by(table.c.okta_id).limit(WALKED_AT_ONCE)
 _ANYBODY = select(table.c.okta_id).where(_OF_COMPANY).limit(1)
 _INSERT = insert(table)
@@ -259,20 +258,14 @@ def forget_some(tx: Tx, company_id: str, *, limit: int = 500) -> int:
 
 
 def namesakes(
-    tx: Tx,
-    company_id: str,
-    run_id: str,
-    login_keys: Collection[str],
-    email_keys: Collection[str],
-    *,
-    listed: bool = False,
+    tx: Tx, company_id: str, run_id: str, login_keys: Collection[str], email_keys: Collection[str]
 ) -> list[Names]:
-    """Whoever this run has read and who has one of these names; with `listed` only those of the list of people."""
+    """Whoever this run has read and who has one of these names."""
     if not login_keys and not email_keys:
         return []
-    statement = _LISTED_NAMESAKES if listed else _NAMESAKES
     values = {"company": company_id, "run": run_id}
-    return [Names(*row) for row in tx.among(statement, values, logins=login_keys, emails=email_keys)]
+    rows = tx.among(_NAMESAKES, values, logins=login_keys, emails=email_keys)
+    return [Names(okta_id, login, email, status, bool(listed)) for okta_id, login, email, status, listed in rows]
 
 
 def _write(tx: Tx, company_id: str, okta_ids: Sequence[str], values: Mapping[str, Any]) -> None:

@@ -17,8 +17,8 @@ from rollbook.database import Tx
 from rollbook.database.tables import field_values
 from rollbook.database.tables import okta_fields as table
 from rollbook.errors import Conflict, NotFound
-from rollbook.okta import connections
-from rollbook.okta.connections import Mode
+from rollbook.okta import connections, wanted
+from rollbook.okta.wanted import Mode
 from rollbook.people import fields
 from rollbook.people.attribute_mapping import LABELS
 from rollbook.people.fields import HIRE_DATE, OWNER_WORDS, Field
@@ -108,14 +108,14 @@ def map_to(
     tx: Tx, company_id: str, variable: str, target: str, *, take_over: bool = False, actor: Actor, now: datetime
 ) -> Mapped:
     """Fills a field from a variable from the next run on; the field then belongs to the standard integration. A run
-    that is held is dropped: its plan knows nothing of it.
+    that began without it is dropped.
 
     Raises NotFound for a field that does not exist, InvalidValue for what is no variable, and Conflict where Okta SCIM
     owns the field, unless it is to be taken over. The hire date is SCIM's by birth: as long as SCIM wrote none, it may
     be taken without a word.
     """
     connection = connections.get(tx, company_id, lock=True)
-    connections.check_variable(variable)
+    wanted.check_variable(variable)
     own = of_company(tx, company_id)
     if target in STANDARD:
         if connection.mode != "full":
@@ -138,7 +138,7 @@ def map_to(
         field = kept(found)
     if own.get(field) != variable:
         tx.run(_PUT, {"company_id": company_id, "field": field, "variable": variable})
-        connections.drop_held_run(tx, company_id, actor=actor, now=now)
+        connections.drop_begun_run(tx, company_id, actor=actor, now=now)
         changes = {field: [own.get(field), variable]}
         events.record(tx, company_id, "OktaFieldMapped", company_id, changes, actor=actor, now=now)
     return next(mapped for mapped in listed(tx, company_id) if mapped.field == field)
@@ -146,7 +146,7 @@ def map_to(
 
 def unmap(tx: Tx, company_id: str, target: str, *, actor: Actor, now: datetime) -> None:
     """Fills a field from Okta no more. What people have in it stays, and from now on it is Learning's to write. A run
-    that is held is dropped.
+    that began with it is dropped.
 
     A standard field of full mode goes back to its standard variable. Raises NotFound where nothing is mapped.
     """
@@ -157,7 +157,7 @@ def unmap(tx: Tx, company_id: str, target: str, *, actor: Actor, now: datetime) 
     if field not in own:
         raise NotFound(f"Nothing is mapped to {target}; `rollbook okta fields` shows what is.")
     tx.run(_DROP, {"company": company_id, "mapped": field})
-    connections.drop_held_run(tx, company_id, actor=actor, now=now)
+    connections.drop_begun_run(tx, company_id, actor=actor, now=now)
     if found is not None and found.owner == "okta":
         fields.change(tx, found, owner="learning", actor=actor, now=now)
     changes = {field: [own[field], None]}

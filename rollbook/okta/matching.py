@@ -19,12 +19,13 @@ RULES: tuple[Rule, ...] = ("user name", "e-mail")
 
 
 class Names(NamedTuple):
-    """By what a person of Okta's is matched, folded, and Okta's word for how they stand."""
+    """By what a person of Okta's is matched, folded, Okta's word for how they stand, and whether a list has them."""
 
     okta_id: str
     login_key: str | None
     email_key: str | None
     status: str = "ACTIVE"
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

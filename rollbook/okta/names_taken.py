@@ -97,13 +97,13 @@ class _Rivals:
     """
 
     def __init__(self, tx: Tx, company_id: str, run_id: str, logins: set[str], emails: set[str]) -> None:
-        found = directory.namesakes(tx, company_id, run_id, logins, emails, listed=True)
+        found = directory.namesakes(tx, company_id, run_id, logins, emails)
         alive = [names for names in found if names.status in ALIVE]
         known = search.by_external_ids(tx, company_id, [names.okta_id for names in alive])
         self._named: dict[tuple[str, str | None], list[_Rival]] = {}
         for names in alive:
             user = known.get(names.okta_id)
-            if _may_get(user):
+            if _may_get(user, listed=names.listed):
                 for column, name in ((USER_NAME, names.login_key), (EMAIL, names.email_key)):
                     self._named.setdefault((column, name), []).append(_Rival(names.okta_id, user))
 
@@ -136,6 +136,8 @@ class _Rival(NamedTuple):
     user: User | None
 
 
-def _may_get(user: User | None) -> bool:
-    """Whether somebody may get a name: they are nobody here yet, are here, or may come back by a run."""
-    return user is None or (user.link != "exempt" and (user.active or was_pulled(user)))
+def _may_get(user: User | None, *, listed: bool) -> bool:
+    """Whether somebody may get a name: they are here, or on the list and nobody here yet, or may come back by a run."""
+    if user is None:
+        return listed
+    return user.link != "exempt" and (user.active or (listed and was_pulled(user)))

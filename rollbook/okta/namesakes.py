@@ -53,20 +53,22 @@ def wanted(tx: Tx, run: Run, terms: Terms) -> list[Wanted]:
 
 
 def of_links(tx: Tx, run: Run, terms: Terms, rows: Sequence[Change]) -> list[Wanted]:
-    """Of rows that are to be carried out, those who left and are to be linked first."""
-    people = directory.people(tx, run.company_id, [row.okta_id for row in rows if row.kind == "link" and row.okta_id])
-    return _of(tx, run.company_id, terms, [person for person in people if person.status in _statuses(terms)])
+    """Of rows that are to be carried out, in their order, those who left and are to be linked first."""
+    linked = [row.okta_id for row in rows if row.kind == "link" and row.okta_id]
+    people = {person.okta_id: person for person in directory.people(tx, run.company_id, linked)}
+    left = [people[okta_id] for okta_id in linked if okta_id in people and people[okta_id].status in _statuses(terms)]
+    return _of(tx, run.company_id, terms, left)
 
 
 def keep(tx: Tx, run: Run, terms: Terms, answers: Sequence[Answer], *, cursor: str | None) -> Run:
-    """Keeps whoever else has the names, beside those whom the run has read already, and how far the run is."""
+    """Keeps whoever else has the names, as Okta has them by now, and how far the run is."""
     others = {person.id: person for answer in answers for person in answer.found or ()}
     known = directory.seen(tx, run.company_id, others)
     for okta_id, person in others.items():
         before = known.get(okta_id)
-        if before is None or before.read_run != run.id:
-            kept = person_record.kept(okta_id, person.status, person.profile, terms.variables, terms.names)
-            directory.put(tx, run.company_id, kept, listed=False, run_id=run.id)
+        kept = person_record.kept(okta_id, person.status, person.profile, terms.variables, terms.names)
+        listed = before is not None and before.read_run == run.id and bool(before.listed)
+        directory.put(tx, run.company_id, kept, listed=listed, run_id=run.id)
     for answer in answers:
         if answer.found is None:
             about = answer.about

@@ -76,6 +76,11 @@ class Run:
         return self.notes.get(ASKED, 1) if self.state == "held" else None
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do for its task: it has ended, or waits for a person's yes."""
+        return self.ended_at is not None or self.state == "held"
+
+    @property
     def actor(self) -> Actor:
         """Who writes what the run writes."""
         return Actor("okta", self.id)

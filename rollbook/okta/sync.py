@@ -79,13 +79,13 @@ class Sync:
             run_id = self._task.payload["run_id"]
             self._run = await self._database.read(lambda tx: runs.find(tx, self._task.company_id, run_id))
         run = self._run
-        if run is None or _is_over(run):
+        if run is None or run.is_over:
             return False
         try:
             run = await self._go_on(run)
         except runs.RunEnded:
             return False
-        return not _is_over(run)
+        return not run.is_over
 
     async def _go_on(self, run: Run) -> Run:
         try:
@@ -104,7 +104,7 @@ class Sync:
 
         def look(tx: Tx) -> None:
             run = runs.find(tx, self._task.company_id, self._task.payload["run_id"])
-            if run is None or _is_over(run):
+            if run is None or run.is_over:
                 raise runs.RunEnded(self._task.id)
 
         await self._lease.write(look)
@@ -116,7 +116,7 @@ class Sync:
 
         def work(tx: Tx) -> Run:
             run = fn(tx)
-            if _is_over(run):
+            if run.is_over:
                 queue.finish(tx, self._task, now=clock.now())
             return run
 
@@ -284,19 +284,14 @@ class Sync:
     def _fail(self, tx: Tx, run: Run, failure: OktaFailure) -> Run:
         """Nobody is archived for a failure: the run ends, and what it has not done is not done."""
         now = clock.now()
-        connection = connections.find(tx, run.company_id)
+        # First the connection, then the run, as everybody does who locks both.
+        connection = connections.find(tx, run.company_id, lock=True)
         if failure.kind == "refused" and connection and connection.sealed_token != self._connection.sealed_token:
             return runs.end(tx, run, "partial", REPLACED, now=now)
         if failure.kind in ("refused", "gone"):
-            # First the connection, then the run, as everybody does who locks both.
             attention.ask_for(tx, run.company_id, failure.message, run_id=run.id, actor=run.actor, now=now)
             return runs.end(tx, run, "needs_attention", failure.message, now=now)
         return runs.end(tx, run, "partial", failure.message, now=now)
-
-
-def _is_over(run: Run) -> bool:
-    """Whether nothing is left to do for the run's task: it has ended, or waits for a person's yes."""
-    return run.ended_at is not None or run.state == "held"
 
 
 def _terms(run: Run) -> Terms:

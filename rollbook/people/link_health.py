@@ -156,6 +156,7 @@ _CLICKS = {
     "next_run": "Nothing: the next run of the standard integration archives {name}, within its guards.",
     "watched": "Nothing: each run of the standard integration looks after {name}, and archives them once Okta reports "
     "them gone.",
+    "aside": "What the reason asks for; then the next run of the standard integration looks again.",
     "decide": "If {name} has left, archive them: rollbook user archive. If not, record the right external id: rollbook "
     "user link.",
     "choose": "Record the external id of the right person in Okta: rollbook user link. Or correct the user name or the "

@@ -84,6 +84,8 @@ def views(tx: Tx, company_id: str, people: Sequence[User]) -> dict[str, View]:
     if mode == "full":  # no SCIM: whoever is known needs no click
         known = [user.id for user in people if user.link == "known" and found[user.id].click in _CLICKS_FOR_SCIM]
         found |= {user_id: replace(found[user_id], click="watched") for user_id in known}
+        # Of whom something was set aside, the reason says what to do.
+        found |= {user_id: replace(found[user_id], click="aside") for user_id in known if seen.is_set_aside(user_id)}
     return found
 
 
@@ -129,9 +131,13 @@ class _Seen:
             remark = f"Okta's record of the person was set aside: {person.refused}"
         if (user.id, person.okta_id) in self._refused:
             remark, click = f"A person undid the match with {person.okta_id}, and no rule makes it again.", "choose"
-        if rule in _RULES and click == "next_run":
-            click = "choose"  # whom nobody knows to be the person, no run archives
+        if aside is not None and click == "next_run":
+            click = "choose" if rule in _RULES else "aside"  # whom nobody knows to be the person, no run archives
         return View(status, aside or remark, click)
+
+    def is_set_aside(self, user_id: str) -> bool:
+        """Whether the newest run could not do something about them."""
+        return user_id in self._set_aside
 
 
 def _status(person: _Person, user: User, *, app: bool) -> tuple[Status, str, str]:

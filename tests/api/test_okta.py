@@ -9,8 +9,8 @@ import pytest
 from rollbook import clock
 from rollbook.activity import queue
 from rollbook.okta import changes, connections, runs, sealing, slots
-from rollbook.okta.connections import Wanted
 from rollbook.okta.planning import Plan
+from rollbook.okta.wanted import Wanted
 from rollbook.people import fields, keys
 from tests.api.conftest import Api, told
 from tests.cast import LEO

@@ -12,7 +12,7 @@ from rollbook import clock
 from rollbook.activity import queue
 from rollbook.console.standard_integration import PER_PAGE
 from rollbook.okta import connections, runs
-from rollbook.okta.connections import Wanted
+from rollbook.okta.wanted import Wanted
 from rollbook.people import fields, users
 from tests.cast import ADA, LEO, MONA
 from tests.conftest import House, Tenant

@@ -21,12 +21,13 @@ from rollbook.database.tables import users as users_table
 from rollbook.okta import approval, changes, connections, field_map, runs
 from rollbook.okta.changes import Change
 from rollbook.okta.client import Client
-from rollbook.okta.connections import Connection, Wanted
+from rollbook.okta.connections import Connection
 from rollbook.okta.conversation import Conversation
 from rollbook.okta.org_address import OrgAddress
 from rollbook.okta.planning import Kind
 from rollbook.okta.runs import Purpose, Run
 from rollbook.okta.sync import Sync
+from rollbook.okta.wanted import Wanted
 from rollbook.people import field_values, fields, record, users
 from rollbook.people.fields import Field
 from rollbook.people.profiles import Profile

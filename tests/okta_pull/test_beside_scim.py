@@ -11,7 +11,8 @@ from rollbook import clock
 from rollbook.activity import events
 from rollbook.errors import Conflict
 from rollbook.okta import connections
-from rollbook.okta.connections import Connection, Wanted
+from rollbook.okta.connections import Connection
+from rollbook.okta.wanted import Wanted
 from rollbook.people import keys
 from tests.conftest import OPERATOR, House
 

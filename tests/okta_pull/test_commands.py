@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +27,7 @@ from rollbook.simulator.people import OktaUser
 from tests.conftest import OPERATOR
 from tests.okta_pull import place as place_
 from tests.okta_pull.place import TOKEN, Place
-from tests.servers import SECRET, rollbook
+from tests.servers import SECRET, clean_environment, rollbook
 
 
 @pytest.fixture
@@ -503,3 +507,30 @@ def test_what_people_read_is_words(place: Place) -> None:
     assert "7 people in Okta are nobody here: complement mode creates nobody" in said["preview"]
     assert "done" in said["sync"]
     assert "No field is filled" in said["fields"]
+
+
+def typed(place: Place, answer: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """A command at a terminal, and what is typed there."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer.encode())
+        command = [sys.executable, "-m", "rollbook", *arguments]
+        given = {**clean_environment(), **place.environment}
+        return subprocess.run(command, stdin=theirs, env=given, capture_output=True, timeout=120, check=False)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_at_a_terminal_a_yes_is_asked_for_and_a_no_changes_nothing(place: Place) -> None:
+    place.configure("--mode", "full", "--most-people", "0")
+    place.run("sync")
+    place.org.deactivate(somebody(place))
+    held = place.run("sync")
+    asked = ["okta", "approve", place.subdomain, held["id"]]
+    refused = typed(place, "n\n", *asked)
+    assert refused.returncode == 1
+    assert b"Left to do: 1 archive. Go on? [y/N]" in refused.stderr
+    assert person(place, somebody(place)).active
+    assert typed(place, "y\n", *asked).returncode == 0
+    assert not person(place, somebody(place)).active

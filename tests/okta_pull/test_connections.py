@@ -13,7 +13,8 @@ from rollbook.activity import events
 from rollbook.database import Tx, tables
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.okta import connections, directory
-from rollbook.okta.connections import Connection, Wanted
+from rollbook.okta.connections import Connection
+from rollbook.okta.wanted import Wanted
 from tests.conftest import OPERATOR, House, Tenant
 
 WANTED = Wanted("https://acme.okta.com", "00g1abcd2EFGH3ijk4l5")

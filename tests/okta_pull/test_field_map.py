@@ -12,8 +12,8 @@ from rollbook.activity import events
 from rollbook.activity.events import Actor
 from rollbook.errors import Conflict, InvalidValue, NotFound
 from rollbook.okta import connections, field_map
-from rollbook.okta.connections import Wanted
 from rollbook.okta.field_map import STANDARD, Mapped
+from rollbook.okta.wanted import Wanted
 from rollbook.people import fields, users
 from rollbook.people.attribute_mapping import LABELS
 from rollbook.people.fields import Field

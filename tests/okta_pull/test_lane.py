@@ -22,6 +22,7 @@ from rollbook.jobs import pulling, schedule, worker
 from rollbook.jobs.lane import Lane, one_ended
 from rollbook.jobs.pulling import Pulls
 from rollbook.okta import connections, runs, sealing, sessions, slots
+from rollbook.okta.wanted import Wanted
 from rollbook.people import alarms, companies, identity_links, search, users
 from rollbook.people.flapping import watch
 from rollbook.people.profiles import Profile
@@ -52,7 +53,7 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
 def connect(place: Place, company_id: str, at: datetime) -> None:
     """As `okta configure` does, but for the try; the org is the place's."""
     access = sessions.access_of(place.installation.settings, place.installation.pepper)
-    wanted = connections.Wanted(place.server.address, place.org.group_id)
+    wanted = Wanted(place.server.address, place.org.group_id)
     sealed = sessions.seal(access, company_id, TOKEN)
     place.write(lambda tx: connections.configure(tx, company_id, wanted, sealed_token=sealed, actor=OPERATOR, now=at))
 
@@ -396,7 +397,7 @@ def test_whoever_is_active_in_okta_but_has_no_place_in_learning_is_not_brought_b
     org, acme = place.org, place.company_id
     here, elsewhere = list(org.people)[:2]
     access = sessions.access_of(place.installation.settings, place.installation.pepper)
-    wanted = connections.Wanted(
+    wanted = Wanted(
         place.server.address,
         org.group_id if known != "neither" else None,
         app_id=org.app_id if known == "app" else None,

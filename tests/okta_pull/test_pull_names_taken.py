@@ -11,9 +11,10 @@ from rollbook.activity.events import Actor
 from rollbook.errors import Conflict
 from rollbook.okta.changes import Change
 from rollbook.okta.runs import Run
-from rollbook.people import address_holders, deletion, exemptions, users
+from rollbook.people import address_holders, deletion, exemptions, link_health, users
 from rollbook.people.record import profile_of, with_fields
 from tests.okta_pull.pull import ADMIN, Company, okta_user
+from tests.scim.test_statements import counted
 
 SCIM = Actor("scim", "a key")
 OKTA = Actor("okta", "a run")
@@ -44,6 +45,10 @@ def test_an_e_mail_that_is_somebody_s_stays_and_the_rest_is_written(full: Compan
     assert run.state == "done"
     assert [list(row.changes) for row in rows if row.kind == "change"] == [["job_title"]]
     [aside] = [row for row in rows if row.kind == "set_aside"]
+    leo = full.user("leo")
+    entry = full.read(lambda tx: link_health.of_user(tx, leo, now=clock.now()))
+    assert entry.what_to_do.startswith("What the reason asks for")
+    assert aside.reason in entry.reason
     assert aside.user_id == leo.id
     assert aside.reason == (
         f"The e-mail is in use by user {mona.id} (active), so user {leo.id} cannot take it. Archive that user or give "
@@ -126,8 +131,10 @@ def test_what_was_given_to_somebody_else_since_the_plan_is_told_as_not_done(full
 
     full.after_step = taken_meanwhile
     run = full.pull()
-    [row] = full.plan(run)
+    row, aside = full.plan(run)
     assert (row.state, list(row.changes)) == ("applied", ["job_title"])
+    assert (aside.kind, aside.reason.startswith("The e-mail is in use by user ")) == ("set_aside", True)
+    assert run.counts["set_aside"] == 1
     assert (full.user("leo").email, full.user("leo").job_title) == ("leo@acme.example", "Baker")
 
 
@@ -215,12 +222,29 @@ def test_who_would_change_places_is_told_so(full: Company) -> None:
     assert rows[0].reason.startswith(f"Users {ids[0]} and {ids[1]} are to exchange e-mails, and neither can go first.")
 
 
-def test_many_names_are_compared_in_as_many_statements_as_few(full: Company) -> None:
+@pytest.mark.parametrize("people", [3, 40])
+def test_many_names_are_compared_in_as_many_statements_as_few(
+    full: Company, people: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everybody is to get the e-mail of the next."""
-    for number in range(40):
+    for number in range(people):
         full.org.add(okta_user(f"00u{number:02}", f"p{number:02}"))
     full.pull()
-    for number in range(40):
-        full.org.set_profile(f"00u{number:02}", email=f"p{(number + 1) % 40:02}@acme.example")
+    for number in range(people):
+        full.org.set_profile(f"00u{number:02}", email=f"p{(number + 1) % people:02}@acme.example")
+    with counted(full.house, monkeypatch) as given:
+        preview = full.pull("preview")
+    assert [row.kind for row in full.plan(preview)] == ["set_aside"] * people
+    assert len([text for text in given if "users.email_claim IN" in text]) == 1
+    assert len([text for text in given if "okta_people.email_key IN" in text]) == 1
+
+
+def test_who_is_here_and_on_no_list_just_now_comes_before_the_next_one(full: Company) -> None:
+    """Out of the group for the first run: they stay until the next, and are written to."""
+    full.org.add(okta_user("00ua", "leo"), okta_user("00ustays"))
+    full.pull()
+    full.org.leave("00ua")
+    full.org.set_profile("00ua", email="office@acme.example")
+    full.org.add(okta_user("00ub", "mona", email="office@acme.example"))
     _, rows = _both(full)
-    assert [row.kind for row in rows] == ["set_aside"] * 40
+    assert [(row.okta_id, row.kind) for row in rows] == [("00ua", "change"), ("00ub", "set_aside")]

@@ -13,6 +13,7 @@ import time_machine
 
 from rollbook import clock
 from rollbook.activity.events import Actor
+from rollbook.okta import questions
 from rollbook.okta.answers import Page, Refused
 from rollbook.okta.failures import RecordRefused
 from rollbook.okta.runs import Run
@@ -174,3 +175,49 @@ def test_a_late_yes_matches_no_leaver_whose_names_are_somebody_elses_by_now(comp
         ("link", "mona@acme.example", "applied"),
     ]
     assert (company.user("leo").active, company.user("leo").external_id) == (True, None)
+
+
+def test_a_late_yes_asks_anew_about_namesakes_whom_the_run_had_read(company: Company) -> None:
+    company.configure(most_people=0)
+    for name in ("leo", "mona"):
+        company.hire(name)
+    company.org.add(*[okta_user(okta_id, name) for okta_id, name in (("00uold", "leo"), ("00unew", "newhire"))])
+    company.org.add(okta_user("00umona"), okta_user("00ustays"))
+    company.org.deactivate("00uold")
+    company.org.deactivate("00umona")
+    run = company.pull()
+    assert run.state == "held"
+    company.org.set_profile("00unew", email="leo@acme.example")
+    with later(hours=14):
+        run = company.approve(run)
+    assert company.told(run, "archive") == [
+        ("archive", "leo@acme.example", "passed_over"),
+        ("archive", "mona@acme.example", "applied"),
+    ]
+    assert company.remembered()["00unew"]["listed"] == 1
+
+
+def test_a_late_yes_goes_on_however_few_are_asked_about_at_a_time(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.configure(most_people=0)
+    names = [f"p{number}" for number in range(6)]
+    for name in reversed(names):
+        company.hire(name)
+        company.org.add(okta_user(f"00u{name}"))
+    for name in names:
+        company.org.deactivate(f"00u{name}")
+    company.org.add(okta_user("00ustays"))
+    run = company.pull()
+    assert run.state == "held"
+    monkeypatch.setattr(questions, "ASKING_SECONDS", 0.0)
+    company.steps = 0
+
+    def not_for_ever(run: Run | None) -> None:
+        assert company.steps < 100
+
+    company.after_step = not_for_ever
+    with later(hours=14):
+        run = company.approve(run)
+    assert run.state == "done"
+    assert not any(company.user(name).active for name in names)

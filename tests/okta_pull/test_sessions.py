@@ -13,9 +13,10 @@ import pytest
 from rollbook import clock
 from rollbook.errors import InvalidValue, Misconfigured
 from rollbook.okta import connections, sealing, sessions
-from rollbook.okta.connections import Connection, Wanted
+from rollbook.okta.connections import Connection
 from rollbook.okta.failures import OktaFailure
 from rollbook.okta.sessions import Access, CannotOpen, Found
+from rollbook.okta.wanted import Wanted
 from rollbook.simulator.org import Org
 from rollbook.simulator.org_server import OrgServer
 from tests.conftest import OPERATOR, House
