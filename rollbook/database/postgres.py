@@ -31,13 +31,13 @@ T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 ATTEMPTS = 4
-ANALYZE_AFTER = (200, 1000)  # writes of this process
+ANALYZE_AFTER = tuple(100 << doubling for doubling in range(8))  # writes of this process: 100 to 12,800
 ANOTHER_TURN = (pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
 
 
-_BELIEVED_EMPTY = (
-    "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' "
-    "AND reltuples < 100"
+_OUTGROWN = (
+    "SELECT pg_class.relname FROM pg_stat_user_tables JOIN pg_class ON pg_class.oid = relid "
+    "WHERE schemaname = current_schema() AND (reltuples < 100 OR n_mod_since_analyze > reltuples / 2)"
 )
 
 # Citus runs a joined statement as several, through its coordinator and with a two-phase commit.
@@ -87,7 +87,7 @@ class PostgresEngine:
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` in a transaction, again after a lost serialization or a collision, and waits for its commit."""
         if next(self._writes) in ANALYZE_AFTER:
-            threading.Thread(target=self._analyze_new_tables, daemon=True).start()
+            threading.Thread(target=self._analyze_outgrown_tables, daemon=True).start()
         return self._again(lambda connection, turn: self._transaction(connection, fn, careful=turn > 0))
 
     def close(self) -> None:
@@ -102,16 +102,17 @@ class PostgresEngine:
         connection.execute("SET idle_in_transaction_session_timeout = '30s'")
         self.joins = connection.execute(_SHARDED).fetchone() is None
 
-    def _analyze_new_tables(self) -> None:
-        """Lets PostgreSQL count the rows of tables that it believes empty. By itself it does so up to a minute after a
-        table began to fill; until then each plan, which a prepared statement keeps, walks everybody of a company.
+    def _analyze_outgrown_tables(self) -> None:
+        """Lets PostgreSQL count the rows of tables that are far larger than it believes. By itself it does so up to a
+        minute after a table began to fill; until then each plan, which a prepared statement keeps, walks everybody of a
+        company.
         """
         try:
             with self._pool.connection() as connection:
-                for (table,) in connection.execute(_BELIEVED_EMPTY).fetchall():
+                for (table,) in connection.execute(_OUTGROWN).fetchall():
                     connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
         except (psycopg.Error, PoolTimeout) as error:
-            log.warning("new tables were not analyzed", kind=type(error).__name__)
+            log.warning("tables that grew were not analyzed", kind=type(error).__name__)
 
     def _snapshot(self, connection: Connection, fn: Callable[[Tx], T]) -> T:
         try:

@@ -26,7 +26,7 @@ from tests.journeys.ledger import Client, Ledger, State
 from tests.servers import ProcessServer, environment
 
 LONG = bool(os.environ.get("ROLLBOOK_LONG"))
-KILLS = int(os.environ.get("ROLLBOOK_KILLS") or (100 if LONG else 15))
+KILLS = int(os.environ.get("ROLLBOOK_KILLS") or (100 if LONG else 10))
 CLIENTS = 6
 PER_COMPANY = 15  # kills, then a new company: what is compared must not grow without end
 

@@ -23,7 +23,7 @@ from rollbook.people.record import profile_of, with_fields
 from tests.conftest import OPERATOR
 from tests.learning.school import School
 
-PEOPLE = 10_000 if os.environ.get("ROLLBOOK_LONG") else 2_000
+PEOPLE = 10_000 if os.environ.get("ROLLBOOK_LONG") else 1_000
 MOST_ROWS = 500  # that a task writes at once
 WRITTEN = (tables.assignments, tables.events, tables.outbox, tables.outbox_items, tables.tasks)
 
